@@ -1,0 +1,16 @@
+DROP TABLE stored_filters;
+DROP TABLE import_remarks;
+DROP TABLE imports;
+DROP TABLE purchases;
+DROP TABLE segment_members;
+DROP TABLE segments;
+DROP TABLE taggings;
+DROP TABLE tags;
+DROP TABLE consents;
+DROP TABLE customers;
+DROP TABLE audit_log;
+DROP TABLE settings;
+DROP TABLE tokens;
+DROP TABLE sign_in_failures;
+DROP TABLE sessions;
+DROP TABLE agents;

@@ -1,0 +1,39 @@
+//! What is wrong with a form, each sentence beside its field.
+
+/// A field and its sentence, in the order they were found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mistakes(Vec<(&'static str, String)>);
+
+impl Mistakes {
+    pub fn one(field: &'static str, words: impl Into<String>) -> Mistakes {
+        Mistakes(vec![(field, words.into())])
+    }
+
+    /// The value, or an empty one and a sentence more.
+    pub fn noted<T: Default>(&mut self, field: &'static str, checked: Result<T, String>) -> T {
+        checked.unwrap_or_else(|words| {
+            self.0.push((field, words));
+            T::default()
+        })
+    }
+
+    pub fn and(mut self, others: Mistakes) -> Mistakes {
+        self.0.extend(others.0);
+        self
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The sentence for one field, if it has one.
+    pub fn why(&self, field: &str) -> Option<&str> {
+        self.0.iter().find(|(wrong, _)| *wrong == field).map(|(_, words)| words.as_str())
+    }
+
+    /// All in one line, for a terminal.
+    pub fn spoken(&self) -> String {
+        let sentences: Vec<_> = self.0.iter().map(|(field, words)| format!("{field}: {words}.")).collect();
+        sentences.join(" ")
+    }
+}

@@ -1,0 +1,184 @@
+//! Every route in one list, each with what it asks of whoever comes. Authorisation is this table and nothing else.
+//!
+//! [`run`] puts the table behind the layers that every answer passes through; `serve`, the demo and the tests start the
+//! same server.
+
+mod health;
+mod log;
+
+use crate::agents::Access::{Needs, Public, SignedIn};
+use crate::agents::{Access, Right, guard, sessions};
+use crate::config::Config;
+use crate::db::{Db, Trouble};
+use crate::imports::files;
+use crate::web::{cross_site, headers, problems};
+use crate::workspace::Workspace;
+use actix_web::dev::{Server, ServiceRequest};
+use actix_web::http::Method;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{self, Data, FormConfig, JsonConfig, PayloadConfig, ServiceConfig};
+use actix_web::{App as Site, HttpServer, Resource, Route, guard as when};
+use std::net::TcpListener;
+
+/// One route: method, path, who may, what answers.
+pub struct Door {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub handler: fn() -> Route,
+}
+
+macro_rules! doors {
+    ($( $method:ident $path:literal $access:expr => $handler:path ; )*) => {
+        /// The table. A test walks it with every role.
+        pub fn doors() -> Vec<Door> {
+            vec![$( Door { method: Method::$method, path: $path, access: $access, handler: || actix_web::web::route().to($handler) } ),*]
+        }
+    };
+}
+
+doors! {
+    GET "/static/{path:.*}" Public => crate::web::assets::show;
+    GET "/healthz" Public => health::alive;
+    GET "/readyz" Public => health::ready;
+    GET "/customers" Needs(Right::Customers) => crate::customers::index::index;
+    GET "/customers/new" Needs(Right::Customers) => crate::customers::form::new;
+    POST "/customers" Needs(Right::Customers) => crate::customers::form::create;
+    GET "/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::profile::show;
+    POST "/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::form::update;
+    GET "/customers/{id:\\d+}/edit" Needs(Right::Customers) => crate::customers::form::edit;
+    GET "/customers/{id:\\d+}/delete" Needs(Right::DeleteCustomers) => crate::customers::profile::ask_delete;
+    POST "/customers/{id:\\d+}/delete" Needs(Right::DeleteCustomers) => crate::customers::profile::delete;
+    GET "/customers/{id:\\d+}/tags" Needs(Right::Customers) => crate::tags::editor::close;
+    GET "/customers/{id:\\d+}/tags/edit" Needs(Right::Customers) => crate::tags::editor::edit;
+    POST "/customers/{id:\\d+}/taggings" Needs(Right::Customers) => crate::tags::editor::add;
+    POST "/customers/{id:\\d+}/taggings/{tag_id:\\d+}/remove" Needs(Right::Customers) => crate::tags::editor::remove;
+    GET "/tags" Needs(Right::Customers) => crate::tags::pages::index;
+    POST "/tags" Needs(Right::ManageTags) => crate::tags::pages::create;
+    GET "/tags/suggest" Needs(Right::Customers) => crate::tags::editor::offers;
+    GET "/tags/new" Needs(Right::ManageTags) => crate::tags::pages::new;
+    POST "/tags/{id:\\d+}" Needs(Right::ManageTags) => crate::tags::pages::update;
+    GET "/tags/{id:\\d+}/edit" Needs(Right::ManageTags) => crate::tags::pages::edit;
+    GET "/tags/{id:\\d+}/delete" Needs(Right::ManageTags) => crate::tags::pages::ask_delete;
+    POST "/tags/{id:\\d+}/delete" Needs(Right::ManageTags) => crate::tags::pages::delete;
+    POST "/customers/filter" Needs(Right::Customers) => crate::filters::pages::apply;
+    GET "/customers/filter/values/{field}" Needs(Right::Customers) => crate::filters::pages::values;
+    GET "/setup" Public => crate::agents::setup::new;
+    POST "/setup" Public => crate::agents::setup::create;
+    GET "/sign-in" Public => crate::agents::pages::new;
+    POST "/sign-in" Public => crate::agents::pages::create;
+    POST "/sign-out" SignedIn => crate::agents::pages::destroy;
+    GET "/account" SignedIn => crate::agents::account::index;
+    POST "/account/password" SignedIn => crate::agents::account::change_password;
+    POST "/account/sessions/end" SignedIn => crate::agents::account::end_all;
+    POST "/account/sessions/{row:[0-9a-f]{64}}/end" SignedIn => crate::agents::account::end_one;
+    GET "/" SignedIn => crate::agents::pages::home;
+    GET "/segments" Needs(Right::Customers) => crate::segments::pages::index;
+    POST "/segments" Needs(Right::Customers) => crate::segments::pages::create;
+    GET "/segments/new" Needs(Right::Customers) => crate::segments::pages::new;
+    POST "/segments/members" Needs(Right::Customers) => crate::segments::joining::create;
+    GET "/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::pages::show;
+    POST "/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::pages::update;
+    GET "/segments/{id:\\d+}/edit" Needs(Right::Customers) => crate::segments::pages::edit;
+    GET "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::ask_delete;
+    POST "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::delete;
+    POST "/segments/{id:\\d+}/members/remove" Needs(Right::Customers) => crate::segments::joining::destroy;
+    GET "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::index;
+    POST "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::create;
+    GET "/api/v1/customers/count" Needs(Right::Customers) => crate::customers::api::count;
+    GET "/api/v1/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::api::show;
+    PUT "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::tag;
+    DELETE "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::untag;
+    GET "/api/v1/segments" Needs(Right::Customers) => crate::segments::api::index;
+    POST "/api/v1/segments" Needs(Right::Customers) => crate::segments::api::create;
+    GET "/api/v1/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::api::show;
+    GET "/api/v1/segments/{id:\\d+}/customers" Needs(Right::Customers) => crate::segments::api::customers;
+    POST "/api/v1/segments/{id:\\d+}/customers" Needs(Right::Customers) => crate::segments::api::add;
+    DELETE "/api/v1/segments/{id:\\d+}/customers" Needs(Right::Customers) => crate::segments::api::remove;
+    GET "/customers/export" Needs(Right::Export) => crate::exports::pages::show;
+    GET "/imports" Needs(Right::Import) => crate::imports::pages::index;
+    POST "/imports" Needs(Right::Import) => crate::imports::pages::create;
+    GET "/imports/new" Needs(Right::Import) => crate::imports::pages::new;
+    GET "/imports/{id:\\d+}" Needs(Right::Import) => crate::imports::pages::show;
+    POST "/imports/{id:\\d+}/reading" Needs(Right::Import) => crate::imports::pages::reread;
+    POST "/imports/{id:\\d+}/run" Needs(Right::Import) => crate::imports::pages::run;
+    POST "/imports/{id:\\d+}/discard" Needs(Right::Import) => crate::imports::pages::discard;
+    GET "/imports/{id:\\d+}/rejected.csv" Needs(Right::Import) => crate::imports::pages::rejected;
+    POST "/theme" Public => crate::web::theme::choose;
+}
+
+/// What a server is made of.
+#[derive(Clone)]
+pub struct App {
+    pub db: Db,
+    pub config: Config,
+}
+
+/// Starts the server on a listener that is already bound. It stops by its handle; signals are the caller's affair.
+pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
+    let App { db, config } = app;
+    let key = db
+        .write_now::<_, Trouble>(|conn| Ok(sessions::signing_key(conn)?))
+        .map_err(|error| std::io::Error::other(format!("the key of the session cookies cannot be read: {error}")))?;
+    let uploads = files::folder(&config, &db);
+    db.write_now::<_, Trouble>(|conn| Ok(files::tidy(&uploads, &Workspace::load(conn)?.clock(), conn)?))
+        .map_err(|error| std::io::Error::other(format!("the imports cannot be looked through: {error}")))?;
+    let workers = config.workers;
+    let data = (Data::new(db), Data::new(config), Data::new(guard::Opened::default()));
+    let server = HttpServer::new(move || {
+        let (db, config, opened) = data.clone();
+        let cookies = sessions::Cookies { db: Data::clone(&db), secure: config.secure(), key: key.clone() };
+        // The layer added last is the first to see a request.
+        Site::new()
+            .app_data(db)
+            .app_data(config)
+            .app_data(opened)
+            .app_data(FormConfig::default().limit(256 << 10))
+            .app_data(JsonConfig::default().limit(1 << 20))
+            .app_data(PayloadConfig::new(1 << 20))
+            .configure(|site| register(site, doors(), &cookies))
+            .default_service(unknown(&cookies))
+            .wrap(from_fn(cross_site::refuse))
+            .wrap(from_fn(problems::calm))
+            .wrap(from_fn(headers::security_headers))
+            .wrap(Compress::default())
+            .wrap(log::requests())
+    })
+    .disable_signals()
+    .shutdown_timeout(8)
+    .workers(workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1));
+    Ok(server.listen(listener)?.run())
+}
+
+/// Paths that no door has: whoever is signed in is told so in the frame they know.
+fn unknown(cookies: &sessions::Cookies) -> Route {
+    let check = |req: ServiceRequest, next| guard::check(guard::Asks::of(req.path(), Public), req, next);
+    web::to(problems::unknown).wrap(from_fn(check)).wrap(cookies.layer())
+}
+
+/// One resource per path, in the order of the table; each door behind its own guard.
+fn register(site: &mut ServiceConfig, doors: Vec<Door>, cookies: &sessions::Cookies) {
+    let mut paths: Vec<(&str, Resource)> = Vec::new();
+    for door in doors {
+        let asks = guard::Asks::of(door.path, door.access);
+        let mut route = (door.handler)();
+        route = match door.method {
+            Method::GET => route.guard(when::Any(when::Get()).or(when::Head())),
+            method => route.method(method),
+        };
+        route = route.wrap(from_fn(move |req, next| guard::check(asks, req, next)));
+        if asks.reads_cookies() {
+            route = route.wrap(cookies.layer());
+        }
+        match paths.iter_mut().find(|(path, _)| *path == door.path) {
+            Some((_, resource)) => {
+                let grown = std::mem::replace(resource, web::resource(door.path)).route(route);
+                *resource = grown;
+            }
+            None => paths.push((door.path, web::resource(door.path).route(route))),
+        }
+    }
+    for (_, resource) in paths {
+        site.service(resource);
+    }
+}

@@ -1,0 +1,67 @@
+//! `muster serve`: listens, says where, and stops calmly when told to.
+
+use super::log;
+use crate::agents::Agent;
+use crate::app::{self, App};
+use crate::config::Config;
+use crate::db::{Db, Trouble};
+use actix_web::dev::Server;
+use anyhow::Context;
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+/// Serves until told to stop.
+pub fn run(db: Db, config: Config) -> anyhow::Result<ExitCode> {
+    log::start(config.log_json);
+    let listener = listen(&config.listen)?;
+    let opened = db.read_now::<_, Trouble>(|conn| Ok(Agent::any_admin(conn)?))?;
+    let here = format!("http://{}", listener.local_addr()?);
+    let address = config.base_url.clone().unwrap_or(here);
+    eprintln!("muster: serving {} at {address}", db.address().spoken());
+    if !opened {
+        eprintln!("muster: open {}/setup to begin", address.trim_end_matches('/'));
+    }
+    until_told(|| app::run(App { db, config }, listener))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A listener, or the sentence that says why not.
+pub fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+}
+
+/// Runs a server until Ctrl-C or SIGTERM; then requests in hand are finished first.
+pub fn until_told(start: impl FnOnce() -> std::io::Result<Server>) -> anyhow::Result<()> {
+    actix_web::rt::System::new().block_on(async {
+        let server = start().context("cannot serve")?;
+        let handle = server.handle();
+        actix_web::rt::spawn(async move {
+            told_to_stop().await;
+            eprintln!("muster: stopping");
+            handle.stop(true).await;
+        });
+        server.await.context("the server failed")
+    })
+}
+
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be heard");
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}

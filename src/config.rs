@@ -1,0 +1,76 @@
+//! Everything that can be configured, in one place. Each setting is a flag of `muster serve`, or the environment name
+//! beside it; the table in README.md is this struct.
+
+use clap::Args;
+
+/// The SQLite file that is used when no database is named.
+pub const DEFAULT_DATABASE: &str = "muster.db";
+
+/// Where the data lives. Taken by every command, before or after its own words.
+#[derive(Args, Clone, Debug)]
+pub struct Database {
+    /// A file path (SQLite, made if missing) or postgres://user:password@host/database
+    #[arg(long, env = "MUSTER_DATABASE_URL", default_value = DEFAULT_DATABASE, global = true, value_name = "URL")]
+    pub database_url: String,
+}
+
+/// How Muster serves.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address and port to listen on
+    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: String,
+
+    /// The address people type, when a proxy stands in front (https here makes cookies Secure)
+    #[arg(long, env = "MUSTER_BASE_URL", value_name = "URL")]
+    pub base_url: Option<String>,
+
+    /// Folder for uploads while they are imported [default: beside the database, or the system's temporary folder]
+    #[arg(long, env = "MUSTER_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<std::path::PathBuf>,
+
+    /// Largest CSV upload, in MiB
+    #[arg(long, env = "MUSTER_UPLOAD_LIMIT", default_value_t = 1024, value_name = "MIB")]
+    pub upload_limit: u64,
+
+    /// Worker threads for requests [default: one per core]
+    #[arg(long, env = "MUSTER_WORKERS", value_name = "N")]
+    pub workers: Option<usize>,
+
+    /// Log lines as JSON
+    #[arg(long, env = "MUSTER_LOG_JSON")]
+    pub log_json: bool,
+}
+
+/// What serves when nothing was configured.
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: "127.0.0.1:8080".into(),
+            base_url: None,
+            data_dir: None,
+            upload_limit: 1024,
+            workers: None,
+            log_json: false,
+        }
+    }
+}
+
+impl Config {
+    /// What `muster serve` does when nothing is said, whatever the environment holds.
+    pub fn standard() -> Config {
+        Config {
+            listen: "127.0.0.1:8080".into(),
+            base_url: None,
+            data_dir: None,
+            upload_limit: 1024,
+            workers: None,
+            log_json: false,
+        }
+    }
+
+    /// True when people reach Muster over https, so cookies may insist on it.
+    pub fn secure(&self) -> bool {
+        self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}

@@ -1,0 +1,152 @@
+//! Pages of customers in any order, with an exact total.
+//!
+//! Paging is by key: a page begins after the last row of the one before, so deep pages cost what the first one costs
+//! and nobody is shown twice when customers come and go meanwhile. Missing values come last in both directions, which is
+//! how one index can serve both: those who have a value first, then those who have none.
+
+mod order;
+mod place;
+
+pub use order::{COLUMNS, Column, Sort};
+
+use super::Customer;
+use crate::db::Conn;
+use crate::db::schema::customers;
+use crate::filters::{self, Filter, Predicate};
+use crate::tags::{self, Tag};
+use diesel::prelude::*;
+use place::{Cursor, Place};
+
+/// How many rows a page of the app has.
+pub const ROWS: i64 = 50;
+/// The longest page that may be asked for.
+pub const MOST_ROWS: i64 = 1000;
+
+/// Which page is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub sort: Sort,
+    cursor: Option<Cursor>,
+    pub limit: i64,
+}
+
+impl Page {
+    /// The first page in this order.
+    pub fn first(sort: Sort, limit: i64) -> Page {
+        Page { sort, cursor: None, limit: limit.clamp(1, MOST_ROWS) }
+    }
+
+    /// Reads what an address holds. A cursor belongs to the order it was made for; anything else is told in a sentence.
+    pub fn read(sort: Sort, cursor: Option<&str>, limit: i64) -> Result<Page, String> {
+        let cursor = match cursor.filter(|cursor| !cursor.is_empty()) {
+            Some(cursor) => Some(Cursor::read(cursor, &sort)?),
+            None => None,
+        };
+        Ok(Page { cursor, ..Page::first(sort, limit) })
+    }
+}
+
+/// One page of the customers a filter selects.
+#[derive(Clone, Debug)]
+pub struct List {
+    pub rows: Vec<Row>,
+    /// Everybody who matches, on all pages.
+    pub total: i64,
+    /// What leads to the page after this one.
+    pub next: Option<String>,
+    pub previous: Option<String>,
+    /// The place of the first row, counted from 1; 0 when there is none.
+    pub from: i64,
+}
+
+/// A customer as lists show her.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub customer: Customer,
+    pub tags: Vec<Tag>,
+}
+
+impl List {
+    pub fn load(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+        let total = filters::count(filter, conn)?;
+        let mut found = Found::load(filter, page, conn)?;
+        if found.customers.is_empty() && page.cursor.as_ref().is_some_and(|cursor| cursor.back) {
+            // Those before have gone in the meantime: this is the beginning now.
+            found = Found::load(filter, &Page::first(page.sort.clone(), page.limit), conn)?;
+        }
+        let Found { customers, before, after, from } = found;
+        let ids: Vec<i64> = customers.iter().map(|customer| customer.id).collect();
+        let mut carried = tags::of_customers(&ids, conn)?;
+        let rows: Vec<Row> = customers
+            .into_iter()
+            .map(|customer| Row { tags: carried.remove(&customer.id).unwrap_or_default(), customer })
+            .collect();
+        let cursor = |row: Option<&Row>, back: bool, number: i64| {
+            row.map(|row| Cursor::at(row, &page.sort, back, number).write(&page.sort))
+        };
+        let next = cursor(rows.last().filter(|_| after), false, from + rows.len() as i64);
+        let previous = cursor(rows.first().filter(|_| before), true, from);
+        Ok(List { from: if rows.is_empty() { 0 } else { from }, rows, total, next, previous })
+    }
+
+    /// The same list with these tags first in each row: where there is room for a few, who asked for VIP sees it.
+    pub fn showing(mut self, asked: &[i64]) -> List {
+        self.rows.iter_mut().for_each(|row| row.tags.sort_by_key(|tag| !asked.contains(&tag.id)));
+        self
+    }
+
+    /// The place of the last row.
+    pub fn to(&self) -> i64 {
+        (self.from + self.rows.len() as i64 - 1).max(0)
+    }
+}
+
+/// The customers of a page, and whether there are more on either side.
+struct Found {
+    customers: Vec<Customer>,
+    before: bool,
+    after: bool,
+    from: i64,
+}
+
+impl Found {
+    fn load(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<Found> {
+        let back = page.cursor.as_ref().is_some_and(|cursor| cursor.back);
+        // One more than the page holds says whether another page follows.
+        let wanted = page.limit + 1;
+        let mut customers = Vec::new();
+        for place in Place::walk(&page.sort, page.cursor.as_ref(), back) {
+            let missing = wanted - customers.len() as i64;
+            if missing > 0 {
+                customers.extend(part(filter, place, missing, conn)?);
+            }
+        }
+        let more = customers.len() as i64 == wanted;
+        customers.truncate(page.limit as usize);
+        if back {
+            customers.reverse();
+        }
+        let number = page.cursor.as_ref().map_or(1, |cursor| cursor.number);
+        Ok(Found {
+            before: if back { more } else { page.cursor.is_some() },
+            after: if back { true } else { more },
+            from: match (back, more) {
+                (true, true) => (number - customers.len() as i64).max(1),
+                (true, false) => 1,
+                (false, _) => number,
+            },
+            customers,
+        })
+    }
+}
+
+/// Rows of one stretch of the order: those with a first value, or those without.
+fn part(filter: &Filter, place: Place, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+    let who: Predicate = filter.predicate();
+    let mut query = customers::table.filter(who).select(Customer::as_select()).limit(limit).into_boxed();
+    if let Some(within) = place.within() {
+        query = query.filter(within);
+    }
+    query = place.ordered(query);
+    query.load(conn)
+}

@@ -1,0 +1,243 @@
+//! `/customers/{id}`: all that is known about one customer, and what happened with her.
+
+use super::table::money;
+use super::{Channel, Consent, Consents, Customer, clean};
+use crate::agents::Caller;
+use crate::db::{Conn, Db};
+use crate::purchases::{self, Bought};
+use crate::segments::{self, Segment};
+use crate::tags::editor::{Editor, From};
+use crate::tags::{self, Tag, Tagging};
+use crate::web::{self, Chrome, Error, Icon, icon};
+use crate::workspace::{Clock, Workspace};
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use askama::Template;
+use chrono::NaiveDateTime;
+
+/// Older purchases than these are only counted.
+const PURCHASES: i64 = 100;
+
+#[derive(Template)]
+#[template(path = "customers/show.html", blocks = ["profile"])]
+struct ProfilePage {
+    chrome: Chrome,
+    profile: Profile,
+}
+
+/// One customer as her page shows her.
+struct Profile {
+    customer: Customer,
+    called: String,
+    initials: String,
+    figures: Vec<(&'static str, String)>,
+    facts: Vec<(&'static str, Option<String>)>,
+    consents: Vec<Agreed>,
+    editor: Editor,
+    taggings: Vec<Told>,
+    days: Vec<Day>,
+    /// The segments she is in, as far as whoever looks may know.
+    segments: Vec<Segment>,
+    /// Purchases too old to be told one by one.
+    older: i64,
+}
+
+/// What she said about a channel, in words.
+struct Agreed {
+    channel: &'static str,
+    words: &'static str,
+    class: &'static str,
+    /// When and from where.
+    story: Option<String>,
+}
+
+/// A tag with who gave it, when and from where.
+struct Told {
+    tag: Tag,
+    actor: String,
+    source: String,
+    at: String,
+}
+
+/// A day of the timeline, the latest first.
+struct Day {
+    name: String,
+    events: Vec<Event>,
+}
+
+struct Event {
+    at: NaiveDateTime,
+    time: String,
+    what: What,
+}
+
+enum What {
+    Came,
+    Tagged { actor: String, tag: Tag, source: String },
+    Agreed { channel: &'static str, words: &'static str, source: String },
+    Bought { product: String, paid: String, order: Option<String> },
+}
+
+impl Event {
+    fn icon(&self) -> Icon {
+        icon(match self.what {
+            What::Came => "user-plus",
+            What::Tagged { .. } => "tag",
+            What::Agreed { .. } => "mail",
+            What::Bought { .. } => "shopping-bag",
+        })
+    }
+}
+
+/// `GET /customers/{id}`.
+pub async fn show(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let profile = db.read(move |conn| Profile::of(id, &caller, conn)).await?;
+    web::show(&ProfilePage { chrome, profile })
+}
+
+/// The piece of the page that a change of tags touches. `wrong` is what was typed and why it cannot be a tag.
+pub async fn piece(
+    db: &Db,
+    chrome: Chrome,
+    caller: Caller,
+    id: i64,
+    wrong: Option<(String, String)>,
+) -> Result<HttpResponse, Error> {
+    let mut profile = db.read(move |conn| Profile::of(id, &caller, conn)).await?;
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    if let Some((typed, problem)) = wrong {
+        (profile.editor.typed, profile.editor.problem) = (typed, Some(problem));
+    }
+    profile.editor.focus = true;
+    web::show_as(status, &ProfilePage { chrome, profile }.as_profile())
+}
+
+impl Profile {
+    fn of(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Profile, Error> {
+        let customer = Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))?;
+        let workspace = Workspace::load(conn)?;
+        let clock = workspace.clock();
+        let consents = Consents::of(id, conn)?;
+        let taggings = tags::of_customer(id, conn)?;
+        let bought = purchases::latest(id, PURCHASES, conn)?;
+        let older = (customer.purchase_count - PURCHASES).max(0);
+        let editor = Editor::of(&customer, From::Profile, conn)?;
+        let mut events = story(&customer, &consents, &taggings, bought);
+        events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        Ok(Profile {
+            called: customer.called(),
+            initials: customer.initials(),
+            figures: figures(&customer, &workspace, &clock),
+            facts: facts(&customer),
+            consents: Channel::ALL.into_iter().map(|channel| agreed(channel, &consents, &clock)).collect(),
+            editor,
+            taggings: taggings.into_iter().map(|tagging| told(tagging, &clock)).collect(),
+            days: days(events, &clock),
+            older,
+            segments: segments::holding(id, caller, conn, &clock)?,
+            customer,
+        })
+    }
+}
+
+fn figures(customer: &Customer, workspace: &Workspace, clock: &Clock) -> Vec<(&'static str, String)> {
+    let day = |at: Option<NaiveDateTime>| at.map_or_else(|| "never".into(), |at| clock.show_day(at));
+    vec![
+        ("Spent", format!("{} {}", money(customer.total_spent), workspace.currency)),
+        ("Purchases", web::thousands(&customer.purchase_count)),
+        ("Last purchase", day(customer.last_purchase_at)),
+        ("Last seen", customer.last_seen_at.map_or_else(|| "never".into(), |at| clock.ago(at))),
+        ("Customer since", clock.show_day(customer.created_at)),
+    ]
+}
+
+fn facts(customer: &Customer) -> Vec<(&'static str, Option<String>)> {
+    vec![
+        ("Name", customer.name.clone()),
+        ("Email", customer.email.clone()),
+        ("Phone", customer.phone.clone()),
+        ("City", customer.city.clone()),
+        ("Country", customer.country.as_deref().map(clean::country_name)),
+        ("Language", customer.language.as_deref().map(clean::language_name)),
+        ("External id", customer.external_id.clone()),
+    ]
+}
+
+fn agreed(channel: Channel, consents: &Consents, clock: &Clock) -> Agreed {
+    let said = consents.said(channel);
+    let (words, class) = match consents.get(channel) {
+        Consent::OptedIn => ("Opted in", "pill-ok"),
+        Consent::OptedOut => ("Opted out", "pill-bad"),
+        Consent::Unknown => ("Unknown", "pill-none"),
+    };
+    let story = said.map(|said| format!("{}, {}", clock.show_day(said.at), said.source));
+    Agreed { channel: channel.words(), words, class, story }
+}
+
+fn told(tagging: Tagging, clock: &Clock) -> Told {
+    Told { at: clock.show(tagging.at), source: tagging.source.words(), actor: tagging.actor, tag: tagging.tag }
+}
+
+fn story(customer: &Customer, consents: &Consents, taggings: &[Tagging], bought: Vec<Bought>) -> Vec<Event> {
+    let event = |at, what| Event { at, time: String::new(), what };
+    let mut events = vec![event(customer.created_at, What::Came)];
+    events.extend(taggings.iter().map(|tagging| {
+        let (actor, tag, source) = (tagging.actor.clone(), tagging.tag.clone(), tagging.source.words());
+        event(tagging.at, What::Tagged { actor, tag, source })
+    }));
+    events.extend(Channel::ALL.into_iter().filter_map(|channel| {
+        let said = consents.said(channel)?;
+        let (channel, words) = (channel.words(), said.consent.words());
+        Some(event(said.at, What::Agreed { channel, words, source: said.source.clone() }))
+    }));
+    events.extend(bought.into_iter().map(|Bought { external_id: order, product, amount, currency, at }| {
+        event(at, What::Bought { product, paid: format!("{} {currency}", money(amount)), order })
+    }));
+    events
+}
+
+/// The events under their local days.
+fn days(events: Vec<Event>, clock: &Clock) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for mut event in events {
+        let name = clock.show_day(event.at);
+        event.time = event.at.and_utc().with_timezone(&clock.zone).format("%H:%M").to_string();
+        match days.last_mut() {
+            Some(day) if day.name == name => day.events.push(event),
+            _ => days.push(Day { name, events: vec![event] }),
+        }
+    }
+    days
+}
+
+/// `GET /customers/{id}/delete` asks, so that it works without a script.
+#[derive(Template)]
+#[template(path = "customers/delete.html")]
+struct DeletePage {
+    chrome: Chrome,
+    customer: Customer,
+    called: String,
+}
+
+pub async fn ask_delete(db: Data<Db>, chrome: Chrome, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let customer = db.read(move |conn| Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))).await?;
+    web::show(&DeletePage { chrome, called: customer.called(), customer })
+}
+
+/// `POST /customers/{id}/delete`.
+pub async fn delete(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let called = db
+        .write(move |conn| {
+            let customer = Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))?;
+            Customer::delete(id, conn)?;
+            let details = serde_json::json!({});
+            crate::agents::audit(conn, &caller, "customer.delete", &format!("customer {id}"), &details)?;
+            Ok::<_, Error>(customer.called())
+        })
+        .await?;
+    Ok(web::flash(web::see_other("/customers"), &format!("{called} is deleted.")))
+}

@@ -1,0 +1,259 @@
+//! Two databases, one voice: the connection, the pool, and how work reaches them.
+//!
+//! [`Conn`] is one enum over PostgreSQL and SQLite, chosen by the URL, and almost every query is written once against
+//! it. What diesel cannot say on the joint enum is in [`nodes`]; what the databases do differently is in [`dialect`].
+//! Nothing here knows what a customer is.
+
+pub mod checks;
+pub mod dialect;
+pub mod nodes;
+pub mod schema;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel::r2d2::{CustomizeConnection, ManageConnection, Pool, R2D2Connection};
+use diesel::result::Error as DieselError;
+use std::time::Duration;
+
+/// A connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// The backend every expression is typed for.
+pub type Backend = <Conn as Connection>::Backend;
+
+/// The same typed expression on either connection: everything both backends have, at full strength. For batch inserts
+/// and `ON CONFLICT`, which the joint enum does not offer.
+#[macro_export]
+macro_rules! each {
+    ($conn:expr, $c:ident => $e:expr) => {
+        match $conn {
+            $crate::db::Conn::Postgres($c) => $e,
+            $crate::db::Conn::Sqlite($c) => $e,
+        }
+    };
+}
+
+/// A database that could not be reached, or refused a start-up check, in one sentence fit for a terminal.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// What can go wrong between asking for database work and having its answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error("no database connection became free: {0}")]
+    Pool(#[from] diesel::r2d2::PoolError),
+    #[error(transparent)]
+    Query(#[from] DieselError),
+    #[error("the database worker was stopped")]
+    Stopped,
+}
+
+/// Where the data lives, decided by the URL alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Postgres(String),
+    /// A file path.
+    Sqlite(String),
+}
+
+impl Address {
+    /// `postgres://…` and `postgresql://…` are PostgreSQL; anything else is the path of a SQLite file.
+    pub fn parse(url: &str) -> Result<Address, Unavailable> {
+        let url = url.trim();
+        if url.is_empty() {
+            return Err(Unavailable("the database URL is empty: give a file path or postgres://…".into()));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Address::Postgres(url.to_string()));
+        }
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+        if path.contains("://") {
+            return Err(Unavailable(format!("{path}: Muster knows SQLite files and postgres:// URLs only")));
+        }
+        Ok(Address::Sqlite(path.to_string()))
+    }
+
+    fn connect(&self) -> ConnectionResult<Conn> {
+        Ok(match self {
+            Address::Postgres(url) => Conn::Postgres(PgConnection::establish(url)?),
+            Address::Sqlite(path) => Conn::Sqlite(SqliteConnection::establish(path)?),
+        })
+    }
+}
+
+/// Opens connections for the pool. diesel's own manager hides why a joint connection could not be opened.
+#[derive(Clone, Debug)]
+pub struct Manager(Address);
+
+impl ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Conn, Self::Error> {
+        self.0.connect().map_err(diesel::r2d2::Error::ConnectionError)
+    }
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
+        each!(conn, c => c.ping()).map_err(diesel::r2d2::Error::QueryError)
+    }
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        std::thread::panicking() || each!(conn, c => c.is_broken())
+    }
+}
+
+/// How every connection is set up. `busy_timeout` comes first: switching to WAL needs the lock too.
+#[derive(Debug)]
+struct Setup;
+
+impl CustomizeConnection<Conn, diesel::r2d2::Error> for Setup {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
+        match conn {
+            Conn::Sqlite(c) => c.batch_execute(
+                "PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
+                 PRAGMA trusted_schema=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY",
+            ),
+            Conn::Postgres(c) => c.batch_execute("SET timezone='UTC'; SET work_mem='64MB'; SET jit=off"),
+        }
+        .map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+/// The database as handlers and commands see it: cheap to clone, work goes in as closures.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<Manager>,
+    address: Address,
+}
+
+impl Db {
+    /// Opens the database (a missing SQLite file is made), brings its schema up to date and checks that it is fit to
+    /// serve. Errors are one sentence each.
+    pub fn open(url: &str) -> Result<Db, Unavailable> {
+        let address = Address::parse(url)?;
+        checks::before_connecting(&address)?;
+        // Try once by hand: the pool would retry for half a minute and then say only "timed out".
+        address.connect().map_err(|error| cannot_open(&address, &error))?;
+        let pool = Pool::builder()
+            .max_size(8)
+            .min_idle(Some(1))
+            .connection_timeout(Duration::from_secs(15))
+            .connection_customizer(Box::new(Setup))
+            .build(Manager(address.clone()))
+            .map_err(|error| cannot_open(&address, &error))?;
+        let db = Db { pool, address };
+        let mut conn = db.pool.get().map_err(|error| cannot_open(&db.address, &error))?;
+        checks::after_connecting(&mut conn, &db.address)?;
+        checks::migrate(&mut conn, &db.address)?;
+        drop(conn);
+        Ok(db)
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Answers questions from one consistent snapshot, on the calling thread.
+    pub fn read_now<T, E: From<Trouble>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        let mut conn = self.pool.get().map_err(Trouble::from)?;
+        snapshot(&mut conn, work)
+    }
+
+    /// Changes things in one transaction, on the calling thread.
+    pub fn write_now<T, E: From<Trouble>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        let mut conn = self.pool.get().map_err(Trouble::from)?;
+        write(&mut conn, work)
+    }
+
+    /// A connection outside any transaction, for work that commits in steps (imports, migrations, backups).
+    pub fn conn(&self) -> Result<diesel::r2d2::PooledConnection<Manager>, Trouble> {
+        Ok(self.pool.get()?)
+    }
+
+    /// [`Db::read_now`] on a worker thread: handlers must not block.
+    pub async fn read<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Trouble> + Send + 'static,
+    {
+        let db = self.clone();
+        actix_web::web::block(move || db.read_now(work)).await.unwrap_or_else(|_| Err(E::from(Trouble::Stopped)))
+    }
+
+    /// [`Db::write_now`] on a worker thread.
+    pub async fn write<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Trouble> + Send + 'static,
+    {
+        let db = self.clone();
+        actix_web::web::block(move || db.write_now(work)).await.unwrap_or_else(|_| Err(E::from(Trouble::Stopped)))
+    }
+}
+
+/// One sentence: PostgreSQL's client adds hints on further lines.
+fn cannot_open(address: &Address, error: &dyn std::fmt::Display) -> Unavailable {
+    let words = error.to_string();
+    Unavailable(format!("cannot open {}: {}", address.spoken(), words.lines().next().unwrap_or_default()))
+}
+
+impl Address {
+    /// The address without its password, for messages.
+    pub fn spoken(&self) -> String {
+        match self {
+            Address::Sqlite(path) => path.clone(),
+            Address::Postgres(url) => match (url.find("://"), url.rfind('@')) {
+                (Some(scheme), Some(at)) if at > scheme => {
+                    let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
+                    format!("{}{user}{}", &url[..scheme + 3], &url[at..])
+                }
+                _ => url.clone(),
+            },
+        }
+    }
+}
+
+type Transactions = <Conn as Connection>::TransactionManager;
+
+fn finish<T, E: From<Trouble>>(conn: &mut Conn, done: Result<T, E>) -> Result<T, E> {
+    match done {
+        Ok(value) => {
+            Transactions::commit_transaction(conn).map_err(Trouble::from)?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The first error is the one to tell; a failed rollback marks the connection broken and the pool drops it.
+            let _ = Transactions::rollback_transaction(conn);
+            Err(error)
+        }
+    }
+}
+
+/// A write transaction. SQLite takes its lock up front: a deferred transaction that upgrades fails with "locked" at
+/// once, whatever the timeout. Not to be nested; inside, `conn.transaction` makes savepoints.
+pub fn write<T, E: From<Trouble>>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+    match conn {
+        Conn::Sqlite(c) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE").map_err(Trouble::from)?
+        }
+        Conn::Postgres(_) => Transactions::begin_transaction(conn).map_err(Trouble::from)?,
+    }
+    let done = work(conn);
+    finish(conn, done)
+}
+
+/// A reading transaction: everything inside sees one moment, so a list and its count cannot disagree.
+pub fn snapshot<T, E: From<Trouble>>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+    match conn {
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN").map_err(Trouble::from)?,
+        Conn::Postgres(c) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                .map_err(Trouble::from)?
+        }
+    }
+    let done = work(conn);
+    finish(conn, done)
+}

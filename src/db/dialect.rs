@@ -1,0 +1,33 @@
+//! Where the two databases part: one function per intention, two arms each.
+
+use super::Conn;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+/// Refreshes the planner's statistics after a large change.
+pub fn analyze(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(c) => c.batch_execute("PRAGMA optimize"),
+        Conn::Postgres(c) => c.batch_execute("ANALYZE customers, taggings, consents, segment_members, purchases"),
+    }
+}
+
+/// What is done by one at a time, even from several processes.
+#[derive(Clone, Copy)]
+pub enum Queue {
+    Agents = 1,
+    Settings = 2,
+    SignIn = 3,
+}
+
+/// Waits until nobody else is doing this, up to the end of the transaction. On SQLite a write transaction is alone
+/// already.
+pub fn one_at_a_time(conn: &mut Conn, queue: Queue) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => {
+            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(7237462, $1)");
+            lock.bind::<diesel::sql_types::Integer, _>(queue as i32).execute(c).map(drop)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The few SQL shapes diesel cannot say on the joint backend.
+
+use super::Backend;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::Bool;
+
+/// A yes/no expression over one table.
+pub type On<T> = Box<dyn BoxableExpression<T, Backend, SqlType = Bool>>;
+
+/// `EXISTS (SELECT 1 FROM table WHERE table.customer_id = customers.id AND condition)`. diesel's own `exists` cannot
+/// hold a boxed condition of the child table inside a query on customers.
+pub struct Has<T: 'static> {
+    pub table: &'static str,
+    pub condition: On<T>,
+}
+
+impl<T> Expression for Has<T> {
+    type SqlType = Bool;
+}
+impl<T, Q> AppearsOnTable<Q> for Has<T> where super::schema::customers::id: AppearsOnTable<Q> {}
+impl<T> SelectableExpression<super::schema::customers::table> for Has<T> {}
+impl<T> ValidGrouping<()> for Has<T> {
+    type IsAggregate = is_aggregate::No;
+}
+impl<T> QueryId for Has<T> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<T> QueryFragment<Backend> for Has<T>
+where
+    T: 'static,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("EXISTS (SELECT 1 FROM ");
+        out.push_identifier(self.table)?;
+        out.push_sql(" WHERE ");
+        out.push_identifier(self.table)?;
+        out.push_sql(".customer_id = customers.id AND ");
+        self.condition.walk_ast(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Appends `ON CONFLICT DO NOTHING` to an insert from a select. The select needs a WHERE, or SQLite misreads it.
+#[derive(QueryId)]
+pub struct OrIgnore<Q>(pub Q);
+
+impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for OrIgnore<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(" ON CONFLICT DO NOTHING");
+        Ok(())
+    }
+}
+impl<Q> RunQueryDsl<super::Conn> for OrIgnore<Q> {}
+
+/// `left IN (values)`, for a boxed left side; false without values. diesel's own `eq_any` on the joint backend wants a
+/// left side that both backends know by themselves.
+pub struct OneOf<L> {
+    pub left: L,
+    pub values: Vec<String>,
+}
+
+impl<L> Expression for OneOf<L> {
+    type SqlType = Bool;
+}
+impl<L: AppearsOnTable<T>, T> AppearsOnTable<T> for OneOf<L> {}
+impl<L: SelectableExpression<T>, T> SelectableExpression<T> for OneOf<L> where OneOf<L>: AppearsOnTable<T> {}
+impl<L> ValidGrouping<()> for OneOf<L> {
+    type IsAggregate = is_aggregate::No;
+}
+impl<L> QueryId for OneOf<L> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl<L: QueryFragment<Backend>> QueryFragment<Backend> for OneOf<L> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        if self.values.is_empty() {
+            out.push_sql("FALSE");
+            return Ok(());
+        }
+        self.left.walk_ast(out.reborrow())?;
+        out.push_sql(" IN (");
+        for (index, value) in self.values.iter().enumerate() {
+            if index > 0 {
+                out.push_sql(", ");
+            }
+            out.push_bind_param::<diesel::sql_types::Text, _>(value)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}

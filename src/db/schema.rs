@@ -1,0 +1,88 @@
+//! The tables, written by hand: one schema for both databases. Each column stands in `migrations/{sqlite,postgres}`.
+
+diesel::table! { agents (id) {
+    id -> BigInt, email -> Text, name -> Text, role -> Text, may_send -> Bool, may_export -> Bool,
+    password_hash -> Text, created_at -> Timestamp, disabled_at -> Nullable<Timestamp>,
+} }
+diesel::table! { sessions (key_hash) {
+    key_hash -> Text, agent_id -> Nullable<BigInt>, state -> Text,
+    created_at -> Timestamp, last_used_at -> Timestamp, expires_at -> Timestamp,
+} }
+diesel::table! { sign_in_failures (id) { id -> BigInt, key -> Text, at -> Timestamp, } }
+diesel::table! { tokens (id) {
+    id -> BigInt, name -> Text, role -> Text, token_hash -> Text,
+    created_at -> Timestamp, last_used_at -> Nullable<Timestamp>, revoked_at -> Nullable<Timestamp>,
+} }
+diesel::table! { settings (key) { key -> Text, value -> Text, } }
+diesel::table! { audit_log (id) {
+    id -> BigInt, at -> Timestamp, actor -> Text, action -> Text, subject -> Text, details -> Text,
+} }
+diesel::table! { customers (id) {
+    id -> BigInt,
+    name -> Nullable<Text>, name_folded -> Nullable<Text>,
+    email -> Nullable<Text>, email_folded -> Nullable<Text>,
+    phone -> Nullable<Text>,
+    external_id -> Nullable<Text>, external_id_folded -> Nullable<Text>,
+    country -> Nullable<Text>,
+    city -> Nullable<Text>, city_folded -> Nullable<Text>,
+    language -> Nullable<Text>, language_folded -> Nullable<Text>,
+    created_at -> Timestamp, updated_at -> Timestamp, last_seen_at -> Nullable<Timestamp>,
+    purchase_count -> BigInt, total_spent -> BigInt,
+    first_purchase_at -> Nullable<Timestamp>, last_purchase_at -> Nullable<Timestamp>,
+} }
+diesel::table! { consents (customer_id, channel) {
+    customer_id -> BigInt, channel -> Text, state -> Text, changed_at -> Timestamp, source -> Text,
+} }
+diesel::table! { tags (id) {
+    id -> BigInt, name -> Text, name_key -> Text, name_folded -> Text, colour -> Text, description -> Text,
+    created_at -> Timestamp,
+} }
+diesel::table! { taggings (customer_id, tag_id) {
+    customer_id -> BigInt, tag_id -> BigInt, tagged_at -> Timestamp, actor -> Text,
+    agent_id -> Nullable<BigInt>, source -> Text, source_id -> Nullable<BigInt>,
+} }
+diesel::table! { segments (id) {
+    id -> BigInt, name -> Text, name_key -> Text, kind -> Text, filter -> Nullable<Text>, private -> Bool,
+    agent_id -> Nullable<BigInt>, actor -> Text, created_at -> Timestamp, updated_at -> Timestamp,
+} }
+diesel::table! { segment_members (segment_id, customer_id) {
+    segment_id -> BigInt, customer_id -> BigInt, added_at -> Timestamp,
+} }
+diesel::table! { purchases (id) {
+    id -> BigInt, external_id -> Nullable<Text>, customer_id -> BigInt, product -> Text, product_folded -> Text,
+    amount -> BigInt, currency -> Text, purchased_at -> Timestamp,
+} }
+diesel::table! { imports (id) {
+    id -> BigInt, kind -> Text, file_name -> Text, state -> Text, plan -> Text, actor -> Text,
+    agent_id -> Nullable<BigInt>, created_at -> Timestamp, finished_at -> Nullable<Timestamp>, message -> Nullable<Text>,
+    lines -> BigInt, blank -> BigInt, created -> BigInt, updated -> BigInt, unchanged -> BigInt, skipped -> BigInt,
+    rejected -> BigInt,
+} }
+diesel::table! { import_remarks (id) {
+    id -> BigInt, import_id -> BigInt, line -> BigInt, outcome -> Text, column_name -> Text, value -> Text,
+    reason -> Text, record -> Text,
+} }
+diesel::table! { import_lines (import_id, line) {
+    import_id -> BigInt, line -> BigInt, outcome -> Text, customer_id -> Nullable<BigInt>,
+} }
+diesel::table! { stored_filters (key) { key -> Text, text -> Text, created_at -> Timestamp, } }
+
+diesel::joinable!(taggings -> tags (tag_id));
+diesel::joinable!(taggings -> customers (customer_id));
+diesel::joinable!(segment_members -> segments (segment_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    agents,
+    sessions,
+    tokens,
+    settings,
+    customers,
+    consents,
+    tags,
+    taggings,
+    segments,
+    segment_members,
+    purchases,
+    imports,
+    import_remarks,
+    import_lines,
+);

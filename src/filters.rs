@@ -1,0 +1,323 @@
+//! Filters: yes/no questions about one customer, as a tree of groups and conditions (SPEC 2).
+//!
+//! A [`Rule`] is how a filter travels and is stored: plain words that may be wrong or unfinished. [`Filter::check`] is
+//! the only way from a rule to a [`Filter`], which knows the tags by id and the days by instant, and which everything
+//! that needs people asks for its [`Predicate`]: list, count, export, segment. They cannot disagree.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`fields`], [`operators`] | the two tables: what may be asked of what |
+//! | `texts`, `taggings`, `times` | what an operator asks, on the table that decides it |
+//! | [`ask`] | yes/no algebra over those, and the one expression it becomes |
+//! | [`rule`] | the tree as it travels; `text`, `print`, `json`, [`form`] are its spellings |
+//! | [`moments`] | calendar words as instants |
+//! | [`sentence`], [`builder`] | the question in words, and as a form |
+
+pub mod ask;
+pub mod asked;
+pub mod builder;
+
+pub mod fields;
+pub mod form;
+
+mod json;
+pub mod moments;
+mod names;
+mod numbers;
+pub mod operators;
+pub mod pages;
+
+mod print;
+pub mod rule;
+mod segments;
+pub mod sentence;
+pub mod stored;
+mod taggings;
+mod text;
+mod texts;
+mod times;
+mod values;
+
+pub use print::print_condition;
+pub use rule::Rule;
+
+use crate::db::Conn;
+use crate::db::nodes::On;
+use crate::db::schema::{customers, segment_members};
+use crate::workspace::Clock;
+use ask::{Ask, Source};
+use asked::Asked;
+use diesel::prelude::*;
+use fields::Field;
+use operators::Operator;
+use rule::{Condition, DEEPEST, Join, MOST_CONDITIONS};
+use std::fmt;
+
+/// A yes/no question about one customer. A missing value answers no, so NOT means what people think.
+pub type Predicate = On<customers::table>;
+
+/// Why a spelling could not be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub struct Mistake {
+    /// Counted in characters from 1; 0 where there is no place to point at (JSON).
+    pub position: usize,
+    pub message: String,
+    /// The nearest known word.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            0 => write!(f, "The filter cannot be read: {}.", self.message)?,
+            position => write!(f, "At character {position}: {}.", self.message)?,
+        }
+        match &self.suggestion {
+            Some(word) => write!(f, " Did you mean {word}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rule {
+    /// Reads either spelling: JSON when it begins with `{`, the text form otherwise. Empty is the empty tree.
+    pub fn read(spelling: &str) -> Result<Rule, Mistake> {
+        if !spelling.trim_start().starts_with('{') {
+            return text::parse(spelling);
+        }
+        match serde_json::from_str(spelling) {
+            Ok(json) => json::read(&json),
+            Err(error) => Err(Mistake {
+                position: error.column(),
+                message: format!("this is not JSON: {error}"),
+                suggestion: None,
+            }),
+        }
+    }
+
+    pub fn from_json(json: &serde_json::Value) -> Result<Rule, Mistake> {
+        json::read(json)
+    }
+
+    pub fn to_json(&self) -> serde_json::Value {
+        json::write(self)
+    }
+
+    /// The text form. Reading it again gives the same tree.
+    pub fn to_text(&self) -> String {
+        print::print(self)
+    }
+}
+
+/// Something wrong with one row of a filter that reads well otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Where in the tree; see [`rule`].
+    pub path: Vec<usize>,
+    /// What is wrong and how to go on, for the person at the screen.
+    pub words: String,
+}
+
+/// What conditions need to know besides themselves: the segments they name, and the workspace's currency.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    segments: segments::Segments,
+    /// How many decimals amounts have.
+    decimals: u32,
+}
+
+/// A rule that was looked at: names resolved, values read, each problem on its row.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    rule: Rule,
+    clock: Clock,
+    known: Known,
+    /// The segment it is the filter of, if any.
+    inside: Vec<i64>,
+    problems: Vec<Problem>,
+    /// The static segment whose members are meant, instead of a rule.
+    members_of: Option<i64>,
+    /// Filters that must hold too.
+    also: Vec<Filter>,
+}
+
+impl Filter {
+    /// Resolves names against the database and reads the values. A filter with problems selects nobody (SPEC 2.1 rule 6).
+    pub fn check(rule: &Rule, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
+        Filter::check_inside(rule, Vec::new(), conn, clock)
+    }
+
+    /// The same for the filter of a segment: it may not ask for that segment, however far behind others.
+    pub fn check_of_segment(rule: &Rule, segment: i64, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
+        Filter::check_inside(rule, vec![segment], conn, clock)
+    }
+
+    fn check_inside(rule: &Rule, inside: Vec<i64>, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
+        let mut rule = rule.clone().rooted();
+        let known = names::resolve(&mut rule, conn)?;
+        let mut problems = Vec::new();
+        let conditions = rule.conditions();
+        if conditions > MOST_CONDITIONS {
+            problems.push(Problem {
+                path: Vec::new(),
+                words: format!("{conditions} conditions are more than the {MOST_CONDITIONS} a filter may have."),
+            });
+        }
+        if rule.depth() > DEEPEST {
+            problems.push(Problem {
+                path: Vec::new(),
+                words: format!("Groups may be {DEEPEST} deep, not {}.", rule.depth()),
+            });
+        }
+        if !rule.is_empty() {
+            look(&rule, &mut Vec::new(), clock, &known, &inside, &mut problems);
+        }
+        Ok(Filter { rule, clock: *clock, known, inside, problems, members_of: None, also: Vec::new() })
+    }
+
+    fn bare(members_of: Option<i64>) -> Filter {
+        let clock = Clock { now: chrono::DateTime::UNIX_EPOCH, zone: chrono_tz::UTC };
+        Filter {
+            rule: Rule::default(),
+            clock,
+            known: Known::default(),
+            inside: Vec::new(),
+            problems: Vec::new(),
+            members_of,
+            also: Vec::new(),
+        }
+    }
+
+    /// The members of a static segment.
+    pub fn members(segment_id: i64) -> Filter {
+        Filter::bare(Some(segment_id))
+    }
+
+    /// The empty tree.
+    pub fn everybody() -> Filter {
+        Filter::bare(None)
+    }
+
+    /// Who matches this and `other`.
+    pub fn and(mut self, other: Filter) -> Filter {
+        self.problems.extend(other.problems.iter().cloned());
+        self.also.push(other);
+        self
+    }
+
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The rule with every tag named as it is called now, and by id.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// What was looked up for it.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The text form with current names: what the URL holds.
+    pub fn text(&self) -> String {
+        self.rule.to_text()
+    }
+
+    /// The question in words: "Tagged VIP and country is Germany".
+    pub fn sentence(&self) -> String {
+        sentence::plain(&self.rule)
+    }
+
+    /// The tags it names, by id: where a list has room for a few, these are the ones to show.
+    pub fn tags(&self) -> Vec<i64> {
+        let mut ids = Vec::new();
+        self.rule.clone().each_term_mut(&mut |condition, _, term| {
+            ids.extend(term.id.filter(|_| condition.field == "tags"));
+        });
+        ids
+    }
+
+    /// What is asked, as algebra over the tables that decide.
+    pub fn ask(&self) -> Ask {
+        if !self.problems.is_empty() {
+            return Ask::Nobody;
+        }
+        let own = match self.members_of {
+            Some(id) => Ask::One(Source::Members(Box::new(segment_members::segment_id.eq(id)))),
+            None if self.rule.is_empty() => Ask::Everyone,
+            // Checked before; what cannot be asked widens nothing.
+            None => build(&self.rule, &self.clock, &self.known, &self.inside).unwrap_or(Ask::Nobody),
+        };
+        if self.also.is_empty() {
+            return own;
+        }
+        Ask::All(std::iter::once(own).chain(self.also.iter().map(Filter::ask)).collect())
+    }
+
+    /// The one expression every list, count, export and segment uses.
+    pub fn predicate(&self) -> Predicate {
+        self.ask().predicate()
+    }
+}
+
+/// Counts who matches, by the one predicate.
+pub fn count(filter: &Filter, conn: &mut Conn) -> QueryResult<i64> {
+    customers::table.filter(filter.predicate()).count().get_result::<i64>(conn)
+}
+
+/// The operator of a condition, or why there is none.
+fn operator(condition: &Condition) -> Result<(&'static Field, &'static Operator), String> {
+    let field = Field::find(&condition.field)
+        .ok_or_else(|| format!("There is no field {}. Choose another.", condition.field))?;
+    let operator = Operator::find(field, &condition.op)
+        .ok_or_else(|| format!("{} cannot be asked that. Choose another operator.", field.label))?;
+    Ok((field, operator))
+}
+
+fn ask(condition: &Condition, clock: &Clock, known: &Known, inside: &[i64]) -> Result<Ask, String> {
+    let (field, operator) = operator(condition)?;
+    operator.ask(&Asked { field, parts: &condition.parts, clock, known, inside })
+}
+
+fn look(node: &Rule, path: &mut Vec<usize>, clock: &Clock, known: &Known, inside: &[i64], problems: &mut Vec<Problem>) {
+    match node {
+        Rule::Group(_, rows) if rows.is_empty() => problems.push(Problem {
+            path: path.clone(),
+            words: "This group is empty. Add a condition or remove it; until then this filter selects nobody.".into(),
+        }),
+        Rule::Group(_, rows) => {
+            for (index, row) in rows.iter().enumerate() {
+                path.push(index);
+                look(row, path, clock, known, inside, problems);
+                path.pop();
+            }
+        }
+        Rule::Where(condition) => {
+            if let Err(words) = ask(condition, clock, known, inside) {
+                problems.push(Problem { path: path.clone(), words });
+            }
+        }
+    }
+}
+
+/// The algebra of a rule; an error where a row cannot be asked or a group is empty. `inside` are the segments it is the
+/// filter of.
+fn build(node: &Rule, clock: &Clock, known: &Known, inside: &[i64]) -> Result<Ask, String> {
+    match node {
+        Rule::Where(condition) => ask(condition, clock, known, inside),
+        Rule::Group(_, rows) if rows.is_empty() => Err("a group in it is empty".into()),
+        Rule::Group(join, rows) => {
+            let asks = rows.iter().map(|row| build(row, clock, known, inside)).collect::<Result<_, _>>()?;
+            Ok(match join {
+                Join::All => Ask::All(asks),
+                Join::Any => Ask::Any(asks),
+                Join::None => Ask::Any(asks).negated(),
+            })
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The builder's form: pairs of names and values, read back into the tree.
+//!
+//! A name is a letter and a path: `k1` is what joins the rows of the group at `[1]` (`k` the root's), `f1.0` the field of
+//! the condition at `[1, 0]`, `o1.0` its operator, `v1.0:0` the value in its first hole (several times for a list), and
+//! `w1.0` the field and operator it was drawn with, so that values are kept only where they still mean the same. Paths
+//! only say order and nesting; gaps do no harm.
+
+use super::fields::{FIELDS, Field};
+use super::operators::{Operator, Piece};
+use super::rule::{Condition, Join, Part, Rule, Term, Unit};
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+
+/// What a button of the builder does, in its name: `add:1`, `group:`, `remove:1.0`, `up:2`, `down:2`, `drop:1.0:0:3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Add(Vec<usize>),
+    AddGroup(Vec<usize>),
+    Remove(Vec<usize>),
+    Up(Vec<usize>),
+    Down(Vec<usize>),
+    /// Takes one value out of a list: path, hole, place in the list.
+    Drop(Vec<usize>, usize, usize),
+}
+
+pub fn path_of(text: &str) -> Option<Vec<usize>> {
+    match text {
+        "" => Some(Vec::new()),
+        text => text.split('.').map(|step| step.parse().ok()).collect(),
+    }
+}
+
+pub fn spell_path(path: &[usize]) -> String {
+    path.iter().map(usize::to_string).collect::<Vec<_>>().join(".")
+}
+
+impl Action {
+    pub fn parse(text: &str) -> Option<Action> {
+        let (verb, rest) = text.split_once(':')?;
+        if verb == "drop" {
+            let mut parts = rest.split(':');
+            let path = path_of(parts.next()?)?;
+            return Some(Action::Drop(path, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?));
+        }
+        let path = path_of(rest)?;
+        Some(match verb {
+            "add" => Action::Add(path),
+            "group" => Action::AddGroup(path),
+            "remove" => Action::Remove(path),
+            "up" => Action::Up(path),
+            "down" => Action::Down(path),
+            _ => return None,
+        })
+    }
+
+    /// Changes the rule; what does not fit changes nothing.
+    pub fn apply(&self, rule: &mut Rule) {
+        match self {
+            Action::Add(path) => {
+                rule.push(path, fresh());
+            }
+            Action::AddGroup(path) => {
+                rule.push(path, Rule::Group(Join::Any, vec![fresh()]));
+            }
+            Action::Remove(path) => {
+                rule.remove(path);
+            }
+            Action::Up(path) => {
+                rule.shift(path, -1);
+            }
+            Action::Down(path) => {
+                rule.shift(path, 1);
+            }
+            Action::Drop(path, hole, place) => {
+                if let Some(Rule::Where(condition)) = rule.at_mut(path)
+                    && let Some(Part::Many(terms)) = condition.parts.get_mut(*hole)
+                    && *place < terms.len()
+                {
+                    terms.remove(*place);
+                }
+            }
+        }
+    }
+}
+
+/// The row a person gets who adds one: the first field, its first operator, nothing filled in.
+fn fresh() -> Rule {
+    let field = &FIELDS[0];
+    let operator = Operator::of(field).next();
+    Rule::Where(Condition {
+        field: field.key.into(),
+        op: operator.map(|operator| operator.key).unwrap_or_default().into(),
+        parts: operator.map(|operator| operator.holes().map(blank).collect()).unwrap_or_default(),
+    })
+}
+
+fn blank(hole: &Piece) -> Part {
+    match hole {
+        Piece::Many(_) => Part::Many(Vec::new()),
+        Piece::Unit => Part::Unit(Unit::Days),
+        Piece::Word(list) => Part::Word(list[0]),
+        _ => Part::One(None),
+    }
+}
+
+#[derive(Default)]
+struct Drawn<'a> {
+    join: Option<&'a str>,
+    field: Option<&'a str>,
+    op: Option<&'a str>,
+    was: Option<&'a str>,
+    values: BTreeMap<usize, Vec<&'a str>>,
+}
+
+/// How many rows and groups a form holds.
+pub fn rows(pairs: &[(String, String)]) -> usize {
+    let is_row = |name: &str| name.strip_prefix(['f', 'k']).is_some_and(|path| path_of(path).is_some());
+    pairs.iter().filter(|(name, _)| is_row(name)).count()
+}
+
+/// Reads the tree out of the form's pairs; other names are left alone.
+pub fn read(pairs: &[(String, String)]) -> Rule {
+    let mut nodes: BTreeMap<Vec<usize>, Drawn> = BTreeMap::new();
+    for (name, value) in pairs {
+        let Some(letter) = name.chars().next().filter(char::is_ascii_lowercase) else { continue };
+        let (path, hole) = match name[1..].split_once(':') {
+            Some((path, hole)) => (path, hole.parse().ok()),
+            None => (&name[1..], None),
+        };
+        let Some(path) = path_of(path).filter(|path| path.len() <= 64) else { continue };
+        match (letter, hole) {
+            ('k', None) => nodes.entry(path).or_default().join = Some(value),
+            ('f', None) => nodes.entry(path).or_default().field = Some(value),
+            ('o', None) => nodes.entry(path).or_default().op = Some(value),
+            ('w', None) => nodes.entry(path).or_default().was = Some(value),
+            ('v', Some(hole)) => nodes.entry(path).or_default().values.entry(hole).or_default().push(value),
+            _ => {}
+        }
+    }
+    let root = nodes.get(&Vec::new()).and_then(|node| node.join).and_then(Join::parse).unwrap_or(Join::All);
+    Rule::Group(root, children(&nodes, &[]))
+}
+
+fn children(nodes: &BTreeMap<Vec<usize>, Drawn>, path: &[usize]) -> Vec<Rule> {
+    // Whatever is below a path follows it at once: a form of many groups is not looked through for each of them.
+    nodes
+        .range::<[usize], _>((Excluded(path), Unbounded))
+        .take_while(|(place, _)| place.starts_with(path))
+        .filter(|(place, _)| place.len() == path.len() + 1)
+        .filter_map(|(place, node)| match (node.join, node.field) {
+            (Some(join), _) => Some(Rule::Group(Join::parse(join)?, children(nodes, place))),
+            (None, Some(field)) => Some(Rule::Where(condition(field, node))),
+            (None, None) => None,
+        })
+        .collect()
+}
+
+fn condition(name: &str, node: &Drawn) -> Condition {
+    let op = node.op.unwrap_or_default();
+    let Some(field) = Field::find(name) else {
+        return Condition { field: name.to_string(), op: op.to_string(), parts: Vec::new() };
+    };
+    // Another field may not have the operator that was chosen: its first one then.
+    let Some(operator) = Operator::find(field, op).or_else(|| Operator::of(field).next()) else {
+        return Condition { field: field.key.into(), op: op.to_string(), parts: Vec::new() };
+    };
+    let was = node.was.and_then(|was| was.split_once('/')).and_then(|(field, op)| {
+        let field = Field::find(field)?;
+        Some((field, Operator::find(field, op)?))
+    });
+    let parts = operator.holes().enumerate().map(|(index, hole)| {
+        // A value is kept where it was typed for the same type of field and into the same kind of hole.
+        let kept = match was {
+            Some((old, drawn)) => {
+                let before = drawn.holes().nth(index).map(kind);
+                (field.kind == old.kind || kind(hole) != "text") && before == Some(kind(hole))
+            }
+            None => true,
+        };
+        let values = node.values.get(&index).filter(|_| kept).map(Vec::as_slice).unwrap_or_default();
+        part(hole, values)
+    });
+    Condition { field: field.key.into(), op: operator.key.into(), parts: parts.collect() }
+}
+
+fn kind(hole: &Piece) -> &'static str {
+    use super::operators::Input;
+    match hole {
+        Piece::One(_, input) | Piece::Many(input) => match input {
+            Input::Text => "text",
+            Input::Tag => "tag",
+            Input::Segment => "segment",
+            Input::Number | Input::Decimal => "number",
+            Input::When => "when",
+        },
+        Piece::Unit => "unit",
+        _ => "word",
+    }
+}
+
+fn part(hole: &Piece, values: &[&str]) -> Part {
+    let filled = || values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+    match hole {
+        Piece::Many(_) => {
+            let mut terms: Vec<Term> = Vec::new();
+            for value in filled().map(Term::text) {
+                if !terms.contains(&value) {
+                    terms.push(value);
+                }
+            }
+            Part::Many(terms)
+        }
+        Piece::Unit => Part::Unit(filled().next().and_then(Unit::parse).unwrap_or(Unit::Days)),
+        Piece::Word(list) => Part::Word(list.iter().find(|known| filled().next() == Some(**known)).unwrap_or(&list[0])),
+        _ => Part::One(filled().next_back().map(Term::text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(form: &[(&str, &str)]) -> Vec<(String, String)> {
+        form.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn a_form_with_gaps_and_groups_reads_as_its_text() {
+        let rule = read(&pairs(&[
+            ("k", "all"),
+            ("f0", "tags"),
+            ("o0", "contains"),
+            ("v0:0", "VIP"),
+            ("v0:0", ""),
+            ("k10", "any"),
+            ("f10.2", "country"),
+            ("o10.2", "is"),
+            ("v10.2:0", "SE"),
+            ("f10.11", "city"),
+            ("o10.11", "is_empty"),
+            ("sort", "-name"),
+        ]));
+        assert_eq!(rule.to_text(), "tags contains VIP and (country is SE or city is empty)");
+    }
+
+    #[test]
+    fn a_form_of_many_groups_is_read_in_no_time() {
+        let form: Vec<_> = (0..60_000).map(|row| (format!("k{row}"), "all".to_string())).collect();
+        let began = std::time::Instant::now();
+        assert!(matches!(read(&form), Rule::Group(_, rows) if rows.len() == 60_000));
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn changing_the_field_keeps_only_what_still_means_the_same() {
+        let form = |field, op| {
+            read(&pairs(&[("f0", field), ("o0", op), ("w0", "tags/contains"), ("v0:0", "VIP"), ("v0:0", "Staff")]))
+                .to_text()
+        };
+        assert_eq!(form("tags", "contains_all"), "tags contains all (VIP, Staff)");
+        assert_eq!(form("country", "contains"), "country contains ?");
+        assert_eq!(form("created_at", "contains"), "created_at on ?");
+    }
+
+    #[test]
+    fn rows_are_added_moved_and_removed_where_the_button_stands() {
+        let after = |text: &str, act: &str| {
+            let mut rule = Rule::read(text).unwrap_or_default();
+            if let Some(action) = Action::parse(act) {
+                action.apply(&mut rule);
+            }
+            rule.to_text()
+        };
+        assert_eq!(after("", "add:"), "tags contains ?");
+        assert_eq!(after("name is a", "group:"), "name is a and any (tags contains ?)");
+        assert_eq!(after("name is a and (name is b or name is c)", "remove:1.0"), "name is a and any (name is c)");
+        assert_eq!(after("name is a and any (name is c)", "remove:1.0"), "name is a");
+        assert_eq!(after("name is a and name is b", "up:1"), "name is b and name is a");
+        assert_eq!(
+            after("name is a and (name is b or name is c)", "up:1.0"),
+            "name is a and name is b and any (name is c)"
+        );
+        assert_eq!(
+            after("name is a and (name is b or name is c)", "down:1.1"),
+            "name is a and any (name is b) and name is c"
+        );
+        assert_eq!(after("tags contains (VIP, Staff)", "drop:0:0:1"), "tags contains VIP");
+        assert_eq!(after("name is a", "remove:7.1"), "name is a");
+    }
+}

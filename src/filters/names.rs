@@ -1,0 +1,128 @@
+//! Looks up the names in a rule. Afterwards each tag and segment carries its id and the name it has now, or no id if it
+//! is gone.
+
+use super::Known;
+use super::fields::Field;
+use super::operators::{Input, Operator, Piece};
+use super::rule::{Condition, Rule, Term};
+use super::segments;
+use crate::db::Conn;
+use crate::db::schema::tags;
+use crate::fold::key;
+use crate::workspace::Workspace;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+/// What the value in a hole is.
+fn input(condition: &Condition, hole: usize) -> Option<Input> {
+    let field = Field::find(&condition.field)?;
+    match Operator::find(field, &condition.op)?.holes().nth(hole)? {
+        Piece::One(_, input) | Piece::Many(input) => Some(*input),
+        _ => None,
+    }
+}
+
+/// `#12` stands for a tag or segment that has no name any more.
+pub fn numbered(text: &str) -> Option<i64> {
+    text.trim().strip_prefix('#')?.parse().ok()
+}
+
+/// The names and ids of one kind that a rule mentions.
+#[derive(Default)]
+pub struct Looks {
+    pub keys: Vec<String>,
+    pub ids: Vec<i64>,
+}
+
+impl Looks {
+    pub fn at(rule: &mut Rule, kind: Input) -> Looks {
+        let mut looks = Looks::default();
+        looks.and(rule, kind);
+        looks
+    }
+
+    /// What another rule mentions, too.
+    pub fn and(&mut self, rule: &mut Rule, kind: Input) {
+        rule.each_term_mut(&mut |condition, hole, term| {
+            if input(condition, hole) == Some(kind) {
+                self.keys.extend(Some(key(&term.text)).filter(|key| !key.is_empty() && term.id.is_none()));
+                self.ids.extend(term.id.or_else(|| numbered(&term.text)));
+            }
+        });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.ids.is_empty()
+    }
+}
+
+/// Looks up everything a rule names, and what is behind the segments it names.
+pub fn resolve(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Known> {
+    let mut segments = segments::behind(rule, conn)?;
+    let mut looks = Looks::at(rule, Input::Tag);
+    for named in segments.values_mut() {
+        if let Some(rule) = named.rule_mut() {
+            looks.and(rule, Input::Tag);
+        }
+    }
+    let tags = Tags::load(&looks, conn)?;
+    tags.name(rule);
+    for named in segments.values_mut() {
+        if let Some(rule) = named.rule_mut() {
+            tags.name(rule);
+        }
+    }
+    let names = segments.clone();
+    let mut name_segments = |rule: &mut Rule| {
+        rule.each_term_mut(&mut |condition, hole, term| {
+            if input(condition, hole) == Some(Input::Segment) {
+                segments::name(term, &names);
+            }
+        })
+    };
+    name_segments(rule);
+    segments.values_mut().filter_map(segments::Named::rule_mut).for_each(&mut name_segments);
+    Ok(Known { segments, decimals: Workspace::load(conn)?.decimals() })
+}
+
+/// The tags that were mentioned.
+struct Tags {
+    by_id: HashMap<i64, String>,
+    by_key: HashMap<String, i64>,
+}
+
+impl Tags {
+    fn load(looks: &Looks, conn: &mut Conn) -> QueryResult<Tags> {
+        let mut found = Tags { by_id: HashMap::new(), by_key: HashMap::new() };
+        if looks.is_empty() {
+            return Ok(found);
+        }
+        let rows: Vec<(i64, String, String)> = tags::table
+            .filter(tags::name_key.eq_any(&looks.keys).or(tags::id.eq_any(&looks.ids)))
+            .select((tags::id, tags::name, tags::name_key))
+            .load(conn)?;
+        for (id, name, key) in rows {
+            found.by_id.insert(id, name);
+            found.by_key.insert(key, id);
+        }
+        Ok(found)
+    }
+
+    fn name(&self, rule: &mut Rule) {
+        rule.each_term_mut(&mut |condition, hole, term| {
+            if input(condition, hole) != Some(Input::Tag) || (term.id.is_none() && term.text.trim().is_empty()) {
+                return;
+            }
+            // An id says which tag was meant whatever it is called now; a name is looked up as a name first.
+            let meant = match term.id {
+                Some(id) => Some(id),
+                None => self.by_key.get(&key(&term.text)).copied().or_else(|| numbered(&term.text)),
+            };
+            *term = match (meant.and_then(|id| Some((id, self.by_id.get(&id)?))), term.id) {
+                (Some((id, name)), _) => Term { text: name.clone(), id: Some(id) },
+                (None, Some(id)) => Term::text(format!("#{id}")),
+                (None, None) => term.clone(),
+            };
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! Values to offer while a person types into the builder: tags by name, and what is there in fields with few values.
+
+use super::fields::countries;
+use super::texts::literal;
+use crate::db::Conn;
+use crate::db::schema::{customers, segments, taggings, tags};
+use crate::fold::fold;
+use diesel::prelude::*;
+
+/// One offer: what it fills in, how it is shown, how many customers have it.
+pub struct Offer {
+    pub value: String,
+    pub label: String,
+    /// A tag's colour.
+    pub colour: Option<String>,
+    pub customers: Option<i64>,
+}
+
+const MOST: i64 = 8;
+
+/// Offers that fit what was typed, the most frequent first. Unknown fields offer nothing.
+pub fn fitting(field: &str, typed: &str, conn: &mut Conn) -> QueryResult<Vec<Offer>> {
+    let pattern = format!("%{}%", literal(&fold(typed)));
+    match field {
+        "tags" => {
+            let carried =
+                taggings::table.filter(taggings::tag_id.eq(tags::id)).count().single_value().assume_not_null();
+            let rows: Vec<(String, String, i64)> = tags::table
+                .filter(tags::name_folded.like(pattern).escape('\\'))
+                .select((tags::name, tags::colour, carried))
+                .order((carried.desc(), tags::name_folded))
+                .limit(MOST)
+                .load(conn)?;
+            let offer = |(name, colour, customers): (String, String, i64)| Offer {
+                value: name.clone(),
+                label: name,
+                colour: Some(colour),
+                customers: Some(customers),
+            };
+            Ok(rows.into_iter().map(offer).collect())
+        }
+        "segments" => {
+            let rows: Vec<String> = segments::table
+                .filter(segments::private.eq(false))
+                .order(segments::name_key)
+                .select(segments::name)
+                .load(conn)?;
+            let wanted = fold(typed);
+            let fits = rows.into_iter().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
+            Ok(fits.map(|name| Offer { value: name.clone(), label: name, colour: None, customers: None }).collect())
+        }
+        "country" => {
+            let wanted = fold(typed);
+            let codes = countries(|known| known.contains(&wanted));
+            let rows: Vec<(Option<String>, i64)> = customers::table
+                .filter(customers::country.eq_any(codes))
+                .group_by(customers::country)
+                .select((customers::country, diesel::dsl::count_star()))
+                .order((diesel::dsl::count_star().desc(), customers::country))
+                .limit(MOST)
+                .load(conn)?;
+            let name = |code: &str| rust_iso3166::from_alpha2(code).map(|country| country.name.to_string());
+            Ok(plain(rows, |code| name(code).unwrap_or_else(|| code.to_string())))
+        }
+        "city" => {
+            let rows: Vec<(Option<String>, i64)> = customers::table
+                .filter(customers::city_folded.like(pattern).escape('\\'))
+                .group_by(customers::city_folded)
+                .select((diesel::dsl::max(customers::city), diesel::dsl::count_star()))
+                .order((diesel::dsl::count_star().desc(), customers::city_folded))
+                .limit(MOST)
+                .load(conn)?;
+            Ok(plain(rows, str::to_string))
+        }
+        "language" => {
+            let rows: Vec<(Option<String>, i64)> = customers::table
+                .filter(customers::language_folded.like(pattern).escape('\\'))
+                .group_by(customers::language_folded)
+                .select((diesel::dsl::max(customers::language), diesel::dsl::count_star()))
+                .order((diesel::dsl::count_star().desc(), customers::language_folded))
+                .limit(MOST)
+                .load(conn)?;
+            Ok(plain(rows, str::to_string))
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn plain(rows: Vec<(Option<String>, i64)>, label: impl Fn(&str) -> String) -> Vec<Offer> {
+    rows.into_iter()
+        .filter_map(|(value, customers)| {
+            let value = value?;
+            Some(Offer { label: label(&value), value, colour: None, customers: Some(customers) })
+        })
+        .collect()
+}

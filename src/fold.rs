@@ -1,0 +1,42 @@
+//! How text is compared everywhere: SPEC's rule is NFKC, trim, case fold, accent fold (`são` finds `Sao`).
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// The form text is compared, searched and sorted by. Empty when nothing but white space was there.
+pub fn fold(text: &str) -> String {
+    let cased = caseless::default_case_fold_str(&text.nfkc().collect::<String>());
+    let bare: String = cased.nfd().filter(|c| !is_combining_mark(*c)).nfc().collect();
+    bare.trim().to_string()
+}
+
+/// The form names are unique by: as [`fold`], but accents still tell two names apart.
+pub fn key(text: &str) -> String {
+    caseless::default_case_fold_str(&text.nfkc().collect::<String>()).nfkc().collect::<String>().trim().to_string()
+}
+
+/// `None` for what SPEC calls empty: missing, `""` or only white space.
+pub fn filled(text: &str) -> Option<String> {
+    let trimmed = text.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_accents_width_and_outer_spaces_do_not_matter() {
+        assert_eq!(fold("  São PAULO "), "sao paulo");
+        assert_eq!(fold("Straße"), fold("STRASSE"));
+        assert_eq!(fold("ＶＩＰ"), "vip");
+        assert_eq!(fold("100%_Sure\\"), "100%_sure\\");
+        assert_eq!(fold(" \u{a0}\t"), "");
+    }
+
+    #[test]
+    fn names_keep_their_accents() {
+        assert_eq!(key(" Vip "), key("VIP"));
+        assert_ne!(key("Cafe"), key("Café"));
+    }
+}

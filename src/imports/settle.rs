@@ -1,0 +1,264 @@
+//! One line against everybody it could mean: exactly one outcome, with what is worth telling about it.
+
+use super::columns::{Field, Kind};
+use super::lines::{Fault, Value, Wish};
+use super::people::{People, State};
+use super::plan::{Key, Mode, Plan, Unknown};
+use super::reader::Cells;
+use super::run::{Outcome, Remark, Settled};
+use crate::customers::Consent;
+use crate::db::Conn;
+use crate::db::schema::tags;
+use crate::fold;
+use crate::tags::Tag;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+/// How much of a cell the report repeats.
+const SHOWN: usize = 200;
+
+/// The tags that lines name, by the form names are unique by.
+#[derive(Default)]
+pub struct Tags(HashMap<String, i64>);
+
+impl Tags {
+    /// Looks up every name the lines use at once.
+    pub fn load(wishes: &[&Wish], plan: &Plan, conn: &mut Conn) -> QueryResult<Tags> {
+        let names = wishes.iter().flat_map(|wish| wish.tags.on.iter().chain(&wish.tags.off)).chain(&plan.tag);
+        let mut keys: Vec<String> = names.map(|name| fold::key(name)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut found = HashMap::new();
+        for some in keys.chunks(super::people::CHUNK) {
+            let rows: Vec<(String, i64)> =
+                tags::table.filter(tags::name_key.eq_any(some)).select((tags::name_key, tags::id)).load(conn)?;
+            found.extend(rows);
+        }
+        Ok(Tags(found))
+    }
+    fn get(&self, name: &str) -> Option<i64> {
+        self.0.get(&fold::key(name)).copied()
+    }
+    fn made(&mut self, name: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<i64> {
+        if let Some(id) = self.get(name) {
+            return Ok(id);
+        }
+        let (tag, _) = Tag::find_or_create(name, conn, at)?;
+        self.0.insert(fold::key(name), tag.id);
+        Ok(tag.id)
+    }
+}
+
+/// What stays the same for all lines of a batch.
+pub struct Ground<'a> {
+    pub plan: &'a Plan,
+    pub at: NaiveDateTime,
+    /// The highest customer number before the import began.
+    pub last_known: i64,
+}
+
+/// A line that was rejected, each of its faults told; the first remark keeps the record.
+pub fn rejected(number: i64, cells: &Cells, faults: &[Fault], plan: &Plan) -> Settled {
+    let mut record = serde_json::to_string(&cells.iter().collect::<Vec<_>>()).unwrap_or_default();
+    let remarks = faults
+        .iter()
+        .map(|fault| Remark {
+            kind: Remark::REJECTED,
+            column: plan.headers.get(fault.at).cloned().unwrap_or_default(),
+            value: shown(cells.get(fault.at)),
+            reason: fault.reason.clone(),
+            record: std::mem::take(&mut record),
+        })
+        .collect();
+    Settled { number, outcome: Outcome::Rejected, person: None, remarks }
+}
+
+/// A line that cannot be read as a record.
+pub fn broken(number: i64, cells: &Cells, reason: &str, plan: &Plan) -> Settled {
+    let mut settled = rejected(number, cells, &[Fault { at: usize::MAX, reason: reason.into() }], plan);
+    for remark in &mut settled.remarks {
+        remark.value = shown(&cells.iter().collect::<Vec<_>>().join(" "));
+    }
+    settled
+}
+
+fn shown(cell: &str) -> String {
+    match cell.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &cell[..at]),
+        None => cell.to_string(),
+    }
+}
+
+/// Whom the line is about. `Err` when it does not say so clearly.
+fn whom(wish: &Wish, people: &People, ground: &Ground<'_>) -> Result<Option<usize>, Fault> {
+    let mut hit: Option<(Key, usize)> = None;
+    let second = |key: Key, found: usize, hit: &mut Option<(Key, usize)>| match hit {
+        Some((first, other)) if *other != found => Err(Fault {
+            at: wish.place(key.field()).unwrap_or(usize::MAX),
+            reason: format!(
+                "Matches {} by {} and {} by {}.",
+                people.all[*other].called(),
+                first.words(),
+                people.all[found].called(),
+                key.words()
+            ),
+        }),
+        Some(_) => Ok(()),
+        None => {
+            *hit = Some((key, found));
+            Ok(())
+        }
+    };
+    for key in &ground.plan.match_by {
+        let found = match key {
+            Key::Id => match wish.id() {
+                Some(id) => Some(people.with_id(id).ok_or_else(|| Fault {
+                    at: wish.place(Field::Id).unwrap_or(usize::MAX),
+                    reason: format!("There is no customer #{id}."),
+                })?),
+                None => None,
+            },
+            key => wish.key(*key).and_then(|value| people.with(*key, value)),
+        };
+        if let Some(found) = found {
+            second(*key, found, &mut hit)?;
+        }
+    }
+    if hit.is_none() && Key::STORED.iter().all(|key| wish.key(*key).is_none()) {
+        let nameless = wish.id().and_then(|id| people.nameless(id, ground.last_known));
+        hit = nameless.map(|at| (Key::Id, at));
+    }
+    let hit = hit.map(|(_, at)| at);
+    // A key that is not matched by must still not be taken from somebody else.
+    if ground.plan.mode != Mode::Tags {
+        for key in Key::STORED.into_iter().filter(|key| !ground.plan.match_by.contains(key)) {
+            let owner = wish.key(key).and_then(|value| people.with(key, value));
+            if let Some(owner) = owner.filter(|owner| Some(*owner) != hit) {
+                return Err(Fault {
+                    at: wish.place(key.field()).unwrap_or(usize::MAX),
+                    reason: format!("This {} belongs to {} already.", key.words(), people.all[owner].called()),
+                });
+            }
+        }
+    }
+    Ok(hit)
+}
+
+/// Settles one line: everything it asks for is done to the people in memory, or nothing is.
+pub fn settle(
+    number: i64,
+    cells: &Cells,
+    wish: &Wish,
+    people: &mut People,
+    tags: &mut Tags,
+    ground: &Ground<'_>,
+    conn: &mut Conn,
+) -> QueryResult<Settled> {
+    let plan = ground.plan;
+    let hit = match whom(wish, people, ground) {
+        Ok(hit) => hit,
+        Err(fault) => return Ok(rejected(number, cells, &[fault], plan)),
+    };
+    let may = if hit.is_some() { plan.mode.updates() } else { plan.mode.creates() };
+    if !may {
+        return Ok(Settled { number, outcome: Outcome::Skipped, person: hit, remarks: Vec::new() });
+    }
+    if plan.unknown_tags == Unknown::Reject
+        && let Some(name) = wish.tags.on.iter().chain(&plan.tag).find(|name| tags.get(name).is_none())
+    {
+        let at = wish.tags.at.filter(|_| wish.tags.on.contains(name)).unwrap_or(usize::MAX);
+        let fault = Fault { at, reason: format!("There is no tag called {name}.") };
+        return Ok(rejected(number, cells, &[fault], plan));
+    }
+    let mut remarks = Vec::new();
+    let mut note = |at: Option<usize>, reason: String| {
+        remarks.push(Remark {
+            kind: Remark::NOTE,
+            column: at.and_then(|at| plan.headers.get(at)).cloned().unwrap_or_default(),
+            value: at.map(|at| shown(cells.get(at))).unwrap_or_default(),
+            reason,
+            record: String::new(),
+        });
+    };
+    let mut now = hit.map(|at| people.all[at].now.clone()).unwrap_or_default();
+    if hit.is_none() {
+        now.draft.created_at = Some(ground.at);
+    }
+    if let Some(earlier) = hit.and_then(|at| people.all[at].line) {
+        note(key_place(wish), format!("Same as line {earlier}."));
+    }
+    if hit.is_none() && Key::STORED.iter().all(|key| wish.key(*key).is_none()) {
+        note(None, "Created without external id, email or phone: this line would create her again.".into());
+    }
+    put_values(wish, &mut now, hit.is_none(), plan, &mut note);
+    put_tags(wish, &mut now, tags, ground, conn)?;
+    let (outcome, person) = match hit {
+        None => (Outcome::Created, people.add(now, number)),
+        Some(at) => {
+            let same = people.all[at].now == now;
+            people.change(at, now, number);
+            (if same { Outcome::Unchanged } else { Outcome::Updated }, at)
+        }
+    };
+    Ok(Settled { number, outcome, person: Some(person), remarks })
+}
+
+/// The column by which a line named somebody, for the report.
+fn key_place(wish: &Wish) -> Option<usize> {
+    [Key::ExternalId, Key::Email, Key::Phone, Key::Id].iter().find_map(|key| wish.place(key.field()))
+}
+
+fn put_values(wish: &Wish, now: &mut State, new: bool, plan: &Plan, note: &mut impl FnMut(Option<usize>, String)) {
+    if plan.mode == Mode::Tags {
+        return;
+    }
+    let fill = plan.mode == Mode::FillEmpty && !new;
+    for given in &wish.given {
+        match given.field.column().kind {
+            Kind::Id | Kind::Tags => {}
+            Kind::Text { slot, .. } => {
+                let slot = slot(&mut now.draft);
+                match &given.value {
+                    Value::Text(text) if !fill || slot.is_none() => *slot = Some(text.clone()),
+                    Value::Clear if !fill => *slot = None,
+                    _ => {}
+                }
+            }
+            Kind::Time { slot, .. } => {
+                let slot = slot(&mut now.draft);
+                match given.value {
+                    Value::Time(at) if !fill || slot.is_none() => *slot = Some(at),
+                    Value::Clear if !fill => *slot = None,
+                    _ => {}
+                }
+            }
+            Kind::Consent(channel) => {
+                let (state, Value::Consent(wanted)) = (now.consent(channel), &given.value) else { continue };
+                if *state == *wanted || (fill && *state != Consent::Unknown) {
+                    continue;
+                }
+                if *wanted == Consent::OptedIn && plan.consent_proof.is_none() {
+                    note(Some(given.at), "Not opted in: no proof of consent was given.".into());
+                } else {
+                    *state = *wanted;
+                }
+            }
+        }
+    }
+}
+
+fn put_tags(wish: &Wish, now: &mut State, tags: &mut Tags, ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
+    // Filling what is empty never takes anything away.
+    let takes = ground.plan.mode != Mode::FillEmpty;
+    if wish.tags.all_off && takes {
+        now.tags.clear();
+    }
+    for name in wish.tags.on.iter().chain(&ground.plan.tag) {
+        now.tags.insert(tags.made(name, ground.at, conn)?);
+    }
+    for tag in wish.tags.off.iter().filter(|_| takes).filter_map(|name| tags.get(name)) {
+        now.tags.remove(&tag);
+    }
+    Ok(())
+}

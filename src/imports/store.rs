@@ -1,0 +1,274 @@
+//! Writes what a batch of lines came to: new customers, changed ones, consents, tags, and the lines' outcomes.
+//! Many rows go in one statement; nothing here decides anything.
+
+use super::people::{CHANNELS, CHUNK, Hand, People, Person, State};
+use super::plan::Key;
+use super::run::{Settled, Written};
+use crate::customers::{Consent, Draft};
+use crate::db::Conn;
+use crate::db::schema::{consents, customers, import_lines, import_remarks, taggings};
+use crate::each;
+use crate::fold::fold;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+#[derive(Insertable)]
+#[diesel(table_name = customers, treat_none_as_default_value = false)]
+struct NewCustomer {
+    name: Option<String>,
+    name_folded: Option<String>,
+    email: Option<String>,
+    email_folded: Option<String>,
+    phone: Option<String>,
+    external_id: Option<String>,
+    external_id_folded: Option<String>,
+    country: Option<String>,
+    city: Option<String>,
+    city_folded: Option<String>,
+    language: Option<String>,
+    language_folded: Option<String>,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+    last_seen_at: Option<NaiveDateTime>,
+}
+
+impl NewCustomer {
+    fn of(draft: &Draft, at: NaiveDateTime) -> NewCustomer {
+        let folded = |value: &Option<String>| value.as_deref().map(fold);
+        NewCustomer {
+            name: draft.name.clone(),
+            name_folded: folded(&draft.name),
+            email: draft.email.clone(),
+            email_folded: folded(&draft.email),
+            phone: draft.phone.clone(),
+            external_id: draft.external_id.clone(),
+            external_id_folded: folded(&draft.external_id),
+            country: draft.country.clone(),
+            city: draft.city.clone(),
+            city_folded: folded(&draft.city),
+            language: draft.language.clone(),
+            language_folded: folded(&draft.language),
+            created_at: draft.created_at.unwrap_or(at),
+            updated_at: at,
+            last_seen_at: draft.last_seen_at,
+        }
+    }
+}
+
+/// Only what changed; `Some(None)` empties a value.
+#[derive(AsChangeset)]
+#[diesel(table_name = customers)]
+struct Changed {
+    name: Option<Option<String>>,
+    name_folded: Option<Option<String>>,
+    email: Option<Option<String>>,
+    email_folded: Option<Option<String>>,
+    phone: Option<Option<String>>,
+    external_id: Option<Option<String>>,
+    external_id_folded: Option<Option<String>>,
+    country: Option<Option<String>>,
+    city: Option<Option<String>>,
+    city_folded: Option<Option<String>>,
+    language: Option<Option<String>>,
+    language_folded: Option<Option<String>>,
+    created_at: Option<NaiveDateTime>,
+    updated_at: NaiveDateTime,
+    last_seen_at: Option<Option<NaiveDateTime>>,
+}
+
+impl Changed {
+    fn between(old: &Draft, new: &Draft, at: NaiveDateTime) -> Changed {
+        let text = |old: &Option<String>, new: &Option<String>| (old != new).then(|| new.clone());
+        let folded = |changed: &Option<Option<String>>| changed.as_ref().map(|new| new.as_deref().map(fold));
+        let (name, email) = (text(&old.name, &new.name), text(&old.email, &new.email));
+        let (external_id, city) = (text(&old.external_id, &new.external_id), text(&old.city, &new.city));
+        let language = text(&old.language, &new.language);
+        Changed {
+            name_folded: folded(&name),
+            name,
+            email_folded: folded(&email),
+            email,
+            phone: text(&old.phone, &new.phone),
+            external_id_folded: folded(&external_id),
+            external_id,
+            country: text(&old.country, &new.country),
+            city_folded: folded(&city),
+            city,
+            language_folded: folded(&language),
+            language,
+            created_at: if old.created_at == new.created_at { None } else { new.created_at },
+            updated_at: at,
+            last_seen_at: (old.last_seen_at != new.last_seen_at).then_some(new.last_seen_at),
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = consents)]
+struct NewConsent {
+    customer_id: i64,
+    channel: &'static str,
+    state: &'static str,
+    changed_at: NaiveDateTime,
+    source: String,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = taggings, treat_none_as_default_value = false)]
+struct NewTagging {
+    customer_id: i64,
+    tag_id: i64,
+    tagged_at: NaiveDateTime,
+    actor: String,
+    agent_id: Option<i64>,
+    source: &'static str,
+    source_id: Option<i64>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = import_lines, treat_none_as_default_value = false)]
+struct NewLine {
+    import_id: i64,
+    line: i64,
+    outcome: &'static str,
+    customer_id: Option<i64>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = import_remarks)]
+struct NewRemark<'a> {
+    import_id: i64,
+    line: i64,
+    outcome: &'static str,
+    column_name: &'a str,
+    value: &'a str,
+    reason: &'a str,
+    record: &'a str,
+}
+
+/// Everybody who is new or changed, with consents and tags.
+pub fn people(people: &mut People, hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+    create(&mut people.all, hand, conn)?;
+    let nothing = State::default();
+    let (mut given, mut worn) = (Vec::new(), Vec::new());
+    for person in &people.all {
+        let Some(id) = person.id else { continue };
+        if person.stored.as_ref() == Some(&person.now) {
+            continue;
+        }
+        let old = person.stored.as_ref().unwrap_or(&nothing);
+        if let Some(stored) = &person.stored {
+            let changed = Changed::between(&stored.draft, &person.now.draft, hand.at);
+            diesel::update(customers::table.find(id)).set(&changed).execute(conn)?;
+        }
+        for (at, channel) in CHANNELS.into_iter().enumerate() {
+            let (before, after) = (old.consents[at], person.now.consents[at]);
+            if before == after {
+                continue;
+            }
+            if before != Consent::Unknown {
+                diesel::delete(consents::table.find((id, channel.key()))).execute(conn)?;
+            }
+            if after != Consent::Unknown {
+                given.push(NewConsent {
+                    customer_id: id,
+                    channel: channel.key(),
+                    state: after.key(),
+                    changed_at: hand.at,
+                    source: format!("import {}", hand.import),
+                });
+            }
+        }
+        let off: Vec<i64> = old.tags.difference(&person.now.tags).copied().collect();
+        if !off.is_empty() {
+            let hers = taggings::table.filter(taggings::customer_id.eq(id)).filter(taggings::tag_id.eq_any(off));
+            diesel::delete(hers).execute(conn)?;
+        }
+        worn.extend(person.now.tags.difference(&old.tags).map(|tag| NewTagging {
+            customer_id: id,
+            tag_id: *tag,
+            tagged_at: hand.at,
+            actor: hand.actor.clone(),
+            agent_id: hand.agent_id,
+            source: "import",
+            source_id: Some(hand.import),
+        }));
+    }
+    for some in given.chunks(CHUNK) {
+        each!(conn, c => diesel::insert_into(consents::table).values(some).execute(c))?;
+    }
+    for some in worn.chunks(CHUNK) {
+        each!(conn, c => diesel::insert_into(taggings::table).values(some).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// Inserts the new ones and learns their numbers by their keys; those without a key go one by one.
+fn create(all: &mut [Person], hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+    let (mut rows, mut keyed) = (Vec::new(), HashMap::new());
+    for (at, person) in all.iter_mut().enumerate().filter(|(_, person)| person.id.is_none()) {
+        let row = NewCustomer::of(&person.now.draft, hand.at);
+        match Key::STORED.into_iter().find_map(|key| Some((key, person.now.key(key)?.to_string()))) {
+            Some(key) => {
+                keyed.insert(key, at);
+                rows.push(row);
+            }
+            None => {
+                let id =
+                    diesel::insert_into(customers::table).values(&row).returning(customers::id).get_result(conn)?;
+                person.id = Some(id);
+            }
+        }
+    }
+    type Keys = (i64, Option<String>, Option<String>, Option<String>);
+    let keys = (customers::id, customers::external_id, customers::email, customers::phone);
+    for some in rows.chunks(CHUNK) {
+        let made: Vec<Keys> =
+            each!(conn, c => diesel::insert_into(customers::table).values(some).returning(keys).get_results(c))?;
+        // No database promises the order of these.
+        for (id, external_id, email, phone) in made {
+            let first = [(Key::ExternalId, external_id), (Key::Email, email), (Key::Phone, phone)]
+                .into_iter()
+                .find_map(|(key, value)| Some((key, value?)));
+            let at = first.and_then(|key| keyed.get(&key)).ok_or(diesel::result::Error::NotFound)?;
+            all[*at].id = Some(id);
+        }
+    }
+    Ok(())
+}
+
+/// What became of each line, and what is worth telling about it.
+pub fn lines(settled: &[Settled], people: &People, hand: &Hand, conn: &mut Conn) -> QueryResult<Written> {
+    let mut written = Written::default();
+    let mut rows = Vec::with_capacity(settled.len());
+    for line in settled {
+        written.count(line.outcome);
+        rows.push(NewLine {
+            import_id: hand.import,
+            line: line.number,
+            outcome: line.outcome.key(),
+            customer_id: line.person.and_then(|at| people.all.get(at)).and_then(|person| person.id),
+        });
+    }
+    for some in rows.chunks(CHUNK) {
+        each!(conn, c => diesel::insert_into(import_lines::table).values(some).execute(c))?;
+    }
+    let remarks: Vec<NewRemark<'_>> = settled
+        .iter()
+        .flat_map(|line| line.remarks.iter().map(move |remark| (line, remark)))
+        .map(|(line, remark)| NewRemark {
+            import_id: hand.import,
+            line: line.number,
+            outcome: remark.kind,
+            column_name: &remark.column,
+            value: &remark.value,
+            reason: &remark.reason,
+            record: &remark.record,
+        })
+        .collect();
+    for some in remarks.chunks(CHUNK) {
+        each!(conn, c => diesel::insert_into(import_remarks::table).values(some).execute(c))?;
+    }
+    Ok(written)
+}

@@ -1,0 +1,376 @@
+//! Segments in the browser: the list with live counts, one segment with its members, making and changing them.
+
+use super::{Kind, Problem, Segment, Wish};
+use crate::agents::{Caller, Right};
+use crate::customers::list::{List, Page, ROWS, Sort};
+use crate::customers::table::Table;
+use crate::db::{Conn, Db};
+use crate::filters::builder::Caret;
+use crate::filters::sentence::{Bit, bits};
+use crate::filters::{self, Filter, Mistake, count, stored};
+use crate::web::{self, Chrome, Error, Htmx, flash, see_other, thousands};
+use crate::workspace::{Clock, Workspace};
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Query};
+use askama::Template;
+use serde::Deserialize;
+
+pub(super) fn pairs(body: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+}
+
+pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
+    pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str()).unwrap_or_default()
+}
+
+/// One segment as the list shows it.
+struct Line {
+    segment: Segment,
+    sentence: Vec<Bit>,
+    count: i64,
+    /// Why a broken one selects nobody.
+    broken: Option<String>,
+    updated: String,
+}
+
+impl Line {
+    fn of(segment: Segment, conn: &mut Conn, clock: &Clock) -> Result<Line, Error> {
+        let filter = segment.filter(conn, clock)?;
+        Ok(Line {
+            sentence: if segment.is_dynamic() { bits(filter.rule()) } else { Vec::new() },
+            count: count(&filter, conn)?,
+            broken: filter.problems().first().map(|problem| problem.words.clone()),
+            updated: clock.ago(segment.updated_at),
+            segment,
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "segments/index.html")]
+struct IndexPage {
+    chrome: Chrome,
+    lines: Vec<Line>,
+}
+
+/// `GET /segments`
+pub async fn index(db: Data<Db>, chrome: Chrome, caller: Caller) -> Result<HttpResponse, Error> {
+    let lines = db
+        .read(move |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            let segments = Segment::list(&caller, conn)?;
+            segments.into_iter().map(|segment| Line::of(segment, conn, &clock)).collect::<Result<Vec<_>, Error>>()
+        })
+        .await?;
+    web::show(&IndexPage { chrome, lines })
+}
+
+/// The form that makes or changes a segment, with what was typed and what is wrong with it.
+#[derive(Template)]
+#[template(path = "segments/form.html")]
+struct FormPage {
+    chrome: Chrome,
+    /// The segment being changed; `None` makes a new one.
+    id: Option<i64>,
+    title: String,
+    name: String,
+    dynamic: bool,
+    private: bool,
+    filter: String,
+    sentence: Vec<Bit>,
+    count: Option<i64>,
+    may_share: bool,
+    name_problem: Option<String>,
+    private_problem: Option<String>,
+    filter_problem: Option<String>,
+    /// Where in the filter's text reading stopped.
+    caret: Option<Caret>,
+}
+
+impl FormPage {
+    fn blank(chrome: Chrome, caller: &Caller) -> FormPage {
+        let may_share = caller.may(Right::ShareSegments);
+        FormPage {
+            chrome,
+            id: None,
+            title: "New segment".into(),
+            name: String::new(),
+            dynamic: true,
+            private: !may_share,
+            filter: String::new(),
+            sentence: Vec::new(),
+            count: None,
+            may_share,
+            name_problem: None,
+            private_problem: None,
+            filter_problem: None,
+            caret: None,
+        }
+    }
+
+    fn with(mut self, problem: Problem) -> Result<FormPage, Error> {
+        match problem {
+            Problem::Failed(error) => return Err(error.into()),
+            Problem::Name(words) => self.name_problem = Some(words),
+            Problem::Unread(mistake) => return Ok(self.unread(&mistake)),
+            Problem::NotYours(_) => self.private_problem = Some(problem.to_string()),
+            other => self.filter_problem = Some(other.to_string()),
+        }
+        Ok(self)
+    }
+
+    fn unread(mut self, mistake: &Mistake) -> FormPage {
+        self.caret = (mistake.position > 0).then(|| Caret::under(&self.filter, mistake));
+        self.filter_problem = Some(mistake.to_string());
+        self
+    }
+
+    fn action(&self) -> String {
+        match self.id {
+            Some(id) => format!("/segments/{id}"),
+            None => "/segments".into(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Beginning {
+    filter: String,
+}
+
+/// `GET /segments/new?filter=…`
+pub async fn new(db: Data<Db>, chrome: Chrome, caller: Caller, begin: Query<Beginning>) -> Result<HttpResponse, Error> {
+    let mut page = FormPage::blank(chrome, &caller);
+    let typed = begin.into_inner().filter;
+    page.filter = typed.clone();
+    let read = db
+        .read(move |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            Ok::<_, Error>(match stored::open(&typed, conn)? {
+                Ok(rule) => {
+                    let filter = Filter::check(&rule, conn, &clock)?;
+                    Ok((filter.text(), bits(filter.rule()), count(&filter, conn)?))
+                }
+                Err(mistake) => Err(mistake),
+            })
+        })
+        .await?;
+    match read {
+        Ok((text, sentence, count)) => {
+            (page.filter, page.sentence, page.count) = (text, sentence, Some(count));
+        }
+        Err(mistake) => page = page.unread(&mistake),
+    }
+    web::show(&page)
+}
+
+/// What a form wishes for. The kind is that of the form, or of the segment being changed.
+fn wish(form: &[(String, String)], kind: Kind, may_share: bool, conn: &mut Conn) -> Result<Wish, Problem> {
+    let typed = value(form, "filter");
+    let rule = match typed.trim().is_empty() && kind == Kind::Static {
+        true => None,
+        false => Some(stored::open(typed, conn)??),
+    };
+    Ok(Wish { name: value(form, "name").into(), kind, rule, private: !may_share || !value(form, "private").is_empty() })
+}
+
+/// `POST /segments`: from the form, and from "Save as segment" on the customers page.
+pub async fn create(db: Data<Db>, chrome: Chrome, caller: Caller, body: String) -> Result<HttpResponse, Error> {
+    let form = pairs(&body);
+    let kind = Kind::parse(value(&form, "kind")).unwrap_or(Kind::Dynamic);
+    let may_share = caller.may(Right::ShareSegments);
+    let mut page = FormPage::blank(chrome, &caller);
+    (page.name, page.filter) = (value(&form, "name").into(), value(&form, "filter").into());
+    (page.dynamic, page.private) = (kind == Kind::Dynamic, !may_share || !value(&form, "private").is_empty());
+    let made = db
+        .write(move |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            let wish = wish(&form, kind, may_share, conn)?;
+            let segment = Segment::create(&wish, &caller, conn, &clock)?;
+            let filter = segment.filter(conn, &clock)?;
+            Ok::<_, Problem>((count(&filter, conn)?, segment))
+        })
+        .await;
+    match made {
+        Ok((count, segment)) => Ok(flash(
+            see_other(&format!("/segments/{}", segment.id)),
+            &format!("{} saved. {} in it now.", segment.name, people(count)),
+        )),
+        Err(problem) => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.with(problem)?),
+    }
+}
+
+pub(super) fn people(count: i64) -> String {
+    if count == 1 { "1 customer".into() } else { format!("{} customers", thousands(&count)) }
+}
+
+#[derive(Template)]
+#[template(path = "segments/show.html", blocks = ["members"])]
+struct ShowPage {
+    chrome: Chrome,
+    line: Line,
+    text: String,
+    /// The customers page, asking what this segment asks.
+    open: String,
+    table: Table,
+    may_change: bool,
+    made: String,
+}
+
+/// What the address of a segment may say.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    sort: String,
+    cursor: Option<String>,
+}
+
+fn find(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
+    Segment::find(id, caller, conn)?.ok_or(Error::NotFound("segment"))
+}
+
+/// A segment that this person may change, or why not.
+pub(super) fn changeable(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
+    let segment = find(id, caller, conn)?;
+    match segment.may_change(caller) {
+        true => Ok(segment),
+        false => Err(Error::Forbidden(Right::ShareSegments.words())),
+    }
+}
+
+/// `GET /segments/{id}`
+pub async fn show(
+    db: Data<Db>,
+    chrome: Chrome,
+    htmx: Htmx,
+    caller: Caller,
+    id: Path<i64>,
+    place: Query<Place>,
+) -> Result<HttpResponse, Error> {
+    let (mut page, rule) = db
+        .read(move |conn| {
+            let segment = find(*id, &caller, conn)?;
+            let workspace = Workspace::load(conn)?;
+            let clock = workspace.clock();
+            let sort = if place.sort.trim().is_empty() { "-created_at" } else { place.sort.as_str() };
+            let page = Sort::parse(sort).and_then(|sort| Page::read(sort, place.cursor.as_deref(), ROWS));
+            let page = page.map_err(Error::Unprocessable)?;
+            let filter = segment.filter(conn, &clock)?;
+            let list = List::load(&filter, &page, conn)?.showing(&filter.tags());
+            let may_change = segment.may_change(&caller);
+            let pick = may_change && !segment.is_dynamic();
+            let table = Table::of(list, &page, &workspace, &clock, "#members", pick, |changes| {
+                let mut query = form_urlencoded::Serializer::new(format!("/segments/{}?", segment.id));
+                changes.iter().for_each(|(name, value)| {
+                    query.append_pair(name, value);
+                });
+                query.finish()
+            });
+            let page = ShowPage {
+                chrome,
+                made: clock.show(segment.created_at),
+                text: if segment.is_dynamic() { filter.text() } else { String::new() },
+                open: String::new(),
+                line: Line::of(segment, conn, &clock)?,
+                table,
+                may_change,
+            };
+            Ok::<_, Error>((page, filter.rule().clone()))
+        })
+        .await?;
+    if page.line.segment.is_dynamic() {
+        page.open = filters::pages::address(&db, &rule, "").await?;
+    }
+    htmx.show(&page, page.as_members())
+}
+
+/// `GET /segments/{id}/edit`
+pub async fn edit(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let page = db
+        .read(move |conn| {
+            let segment = changeable(*id, &caller, conn)?;
+            let clock = Workspace::load(conn)?.clock();
+            let filter = segment.filter(conn, &clock)?;
+            let count = count(&filter, conn)?;
+            let dynamic = segment.is_dynamic();
+            Ok::<_, Error>(FormPage {
+                id: Some(segment.id),
+                title: segment.name.clone(),
+                name: segment.name.clone(),
+                dynamic,
+                private: segment.private,
+                filter: if dynamic { filter.text() } else { String::new() },
+                sentence: if dynamic { bits(filter.rule()) } else { Vec::new() },
+                count: Some(count),
+                filter_problem: filter.problems().first().map(|problem| problem.words.clone()),
+                ..FormPage::blank(chrome, &caller)
+            })
+        })
+        .await?;
+    web::show(&page)
+}
+
+/// `POST /segments/{id}`
+pub async fn update(
+    db: Data<Db>,
+    chrome: Chrome,
+    caller: Caller,
+    id: Path<i64>,
+    body: String,
+) -> Result<HttpResponse, Error> {
+    let form = pairs(&body);
+    let may_share = caller.may(Right::ShareSegments);
+    let mut page = FormPage::blank(chrome, &caller);
+    (page.name, page.filter) = (value(&form, "name").into(), value(&form, "filter").into());
+    page.private = !may_share || !value(&form, "private").is_empty();
+    let id = *id;
+    // Asked again while writing: rights may change while somebody types.
+    let asker = caller.clone();
+    let seen = db.read(move |conn| changeable(id, &asker, conn)).await?;
+    (page.id, page.title, page.dynamic) = (Some(id), seen.name.clone(), seen.is_dynamic());
+    let changed = db
+        .write(move |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            let segment = Segment::find(id, &caller, conn)?.filter(|segment| segment.may_change(&caller));
+            let segment = segment.ok_or(Problem::Gone)?;
+            let wish = wish(&form, segment.kind(), may_share, conn)?;
+            segment.update(&wish, &caller, conn, &clock)
+        })
+        .await;
+    match changed {
+        Ok(segment) => Ok(flash(see_other(&format!("/segments/{id}")), &format!("{} saved.", segment.name))),
+        Err(problem) => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.with(problem)?),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "segments/delete.html")]
+struct DeletePage {
+    chrome: Chrome,
+    line: Line,
+}
+
+/// `GET /segments/{id}/delete`
+pub async fn ask_delete(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let line = db
+        .read(move |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            Line::of(changeable(*id, &caller, conn)?, conn, &clock)
+        })
+        .await?;
+    web::show(&DeletePage { chrome, line })
+}
+
+/// `POST /segments/{id}/delete`
+pub async fn delete(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let name = db
+        .write(move |conn| {
+            let segment = changeable(*id, &caller, conn)?;
+            segment.delete(conn)?;
+            Ok::<_, Error>(segment.name)
+        })
+        .await?;
+    Ok(flash(see_other("/segments"), &format!("{name} deleted. Its customers stay.")))
+}

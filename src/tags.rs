@@ -1,0 +1,251 @@
+//! Tags: sticky labels on customers. Names are unique without regard to case or outer spaces; everything else refers to
+//! tags by id, so a rename breaks nothing.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`taggings`] | the fact that a customer carries a tag: who, when, from where |
+//! | [`suggest`] | what the tag editor offers while somebody types |
+//! | [`editor`] | the tag editor of one customer, in the browser |
+//! | [`pages`] | the tag manager |
+
+pub mod editor;
+pub mod pages;
+pub mod suggest;
+pub mod taggings;
+
+pub use taggings::{Mark, Source, Tagging, add, of_customer, of_customers, remove};
+
+use crate::db::Conn;
+use crate::db::schema::{taggings as carried, tags};
+use crate::each;
+use crate::fold::{fold, key};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use std::collections::HashMap;
+use unicode_normalization::UnicodeNormalization;
+
+/// The ten hues of chips.
+pub const COLOURS: [&str; 10] = ["amber", "blue", "green", "indigo", "orange", "pink", "purple", "red", "teal", "gray"];
+
+/// The longest name, in characters.
+pub const LONGEST_NAME: usize = 100;
+/// The longest description, in characters.
+pub const LONGEST_DESCRIPTION: usize = 500;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = tags)]
+pub struct Tag {
+    pub id: i64,
+    pub name: String,
+    pub colour: String,
+    pub description: String,
+}
+
+/// A tag as the tag manager lists it.
+#[derive(Clone, Debug)]
+pub struct Used {
+    pub tag: Tag,
+    pub created_at: NaiveDateTime,
+    pub customers: i64,
+}
+
+/// Why a tag was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// This tag has the name already.
+    #[error("there is a tag {} already", .0.name)]
+    Taken(Tag),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+/// What may be said about a tag, already clean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    pub name: String,
+    pub colour: String,
+    pub description: String,
+}
+
+impl Tag {
+    /// A name as it is stored, or a sentence why it cannot be one.
+    pub fn clean(raw: &str) -> Result<String, String> {
+        let name: String = raw.trim().nfc().collect();
+        if name.is_empty() {
+            return Err("A tag needs a name.".into());
+        }
+        if name.contains(';') {
+            return Err("A tag's name has no semicolon: in files it separates tags.".into());
+        }
+        if name.contains(['\n', '\r']) {
+            return Err("A tag's name is one line.".into());
+        }
+        if name.chars().any(char::is_control) {
+            return Err("There is an invisible control character in the name. Type it again.".into());
+        }
+        if name.starts_with(['-', '\'']) {
+            return Err("A tag's name does not begin with - or '. In files, -Name removes a tag.".into());
+        }
+        if fold(&name).is_empty() {
+            return Err("A tag's name needs a letter, a digit or a sign that can be seen.".into());
+        }
+        let length = name.chars().count();
+        if length > LONGEST_NAME {
+            return Err(format!("{length} characters are too many; a tag's name has at most {LONGEST_NAME}."));
+        }
+        Ok(name)
+    }
+
+    /// By name, without regard to case and outer spaces.
+    pub fn find(name: &str, conn: &mut Conn) -> QueryResult<Option<Tag>> {
+        tags::table.filter(tags::name_key.eq(key(name))).select(Tag::as_select()).first(conn).optional()
+    }
+
+    pub fn by_id(id: i64, conn: &mut Conn) -> QueryResult<Option<Tag>> {
+        tags::table.find(id).select(Tag::as_select()).first(conn).optional()
+    }
+
+    /// The tag with this clean name, and whether it was made just now.
+    pub fn find_or_create(name: &str, conn: &mut Conn, at: NaiveDateTime) -> QueryResult<(Tag, bool)> {
+        if let Some(tag) = Tag::find(name, conn)? {
+            return Ok((tag, false));
+        }
+        let made = Draft::named(name).insert(conn, at)?;
+        // Somebody else may have made it in between: then theirs is the tag.
+        let tag = tags::table.filter(tags::name_key.eq(key(name))).select(Tag::as_select()).first(conn)?;
+        Ok((tag, made))
+    }
+
+    pub fn create(draft: &Draft, conn: &mut Conn, at: NaiveDateTime) -> Result<Tag, Problem> {
+        let made = draft.insert(conn, at)?;
+        let tag = tags::table.filter(tags::name_key.eq(key(&draft.name))).select(Tag::as_select()).first(conn)?;
+        if made { Ok(tag) } else { Err(Problem::Taken(tag)) }
+    }
+
+    /// Renames, recolours, describes.
+    pub fn update(&self, draft: &Draft, conn: &mut Conn) -> Result<Tag, Problem> {
+        let other = |conn: &mut Conn| {
+            tags::table
+                .filter(tags::name_key.eq(key(&draft.name)))
+                .filter(tags::id.ne(self.id))
+                .select(Tag::as_select())
+                .first(conn)
+                .optional()
+        };
+        if let Some(other) = other(conn)? {
+            return Err(Problem::Taken(other));
+        }
+        let done =
+            conn.transaction(|conn| diesel::update(tags::table.find(self.id)).set(draft.columns()).execute(conn));
+        match done {
+            Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, said)) => match other(conn)? {
+                Some(other) => Err(Problem::Taken(other)),
+                None => Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, said).into()),
+            },
+            done => {
+                done?;
+                Ok(Tag {
+                    id: self.id,
+                    name: draft.name.clone(),
+                    colour: draft.colour.clone(),
+                    description: draft.description.clone(),
+                })
+            }
+        }
+    }
+
+    /// Takes the tag from everybody and removes it. Its id is never used again.
+    pub fn delete(id: i64, conn: &mut Conn) -> QueryResult<bool> {
+        Ok(diesel::delete(tags::table.find(id)).execute(conn)? > 0)
+    }
+
+    /// How many customers carry it.
+    pub fn customers(&self, conn: &mut Conn) -> QueryResult<i64> {
+        carried::table.filter(carried::tag_id.eq(self.id)).count().get_result(conn)
+    }
+
+    /// Every tag by name, with how many customers carry it.
+    pub fn all(conn: &mut Conn) -> QueryResult<Vec<Used>> {
+        let sizes = sizes(conn)?;
+        let all: Vec<(Tag, NaiveDateTime)> =
+            tags::table.order((tags::name_folded, tags::id)).select((Tag::as_select(), tags::created_at)).load(conn)?;
+        Ok(all
+            .into_iter()
+            .map(|(tag, created_at)| Used { customers: sizes.get(&tag.id).copied().unwrap_or(0), tag, created_at })
+            .collect())
+    }
+}
+
+/// How many customers carry each tag that anybody carries.
+pub(crate) fn sizes(conn: &mut Conn) -> QueryResult<HashMap<i64, i64>> {
+    let rows: Vec<(i64, i64)> =
+        carried::table.group_by(carried::tag_id).select((carried::tag_id, diesel::dsl::count_star())).load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The hue a new tag gets: the same name, the same hue.
+fn colour_of(name: &str) -> &'static str {
+    let sum = key(name).bytes().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    // Not gray: that is for plain values.
+    COLOURS[(sum as usize) % (COLOURS.len() - 1)]
+}
+
+#[derive(AsChangeset, Insertable)]
+#[diesel(table_name = tags)]
+struct Columns<'a> {
+    name: &'a str,
+    name_key: String,
+    name_folded: String,
+    colour: &'a str,
+    description: &'a str,
+}
+
+impl Draft {
+    /// A draft for a name, in its own hue.
+    pub fn named(name: &str) -> Draft {
+        Draft { name: name.to_string(), colour: colour_of(name).into(), description: String::new() }
+    }
+
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            name: &self.name,
+            name_key: key(&self.name),
+            name_folded: fold(&self.name),
+            colour: &self.colour,
+            description: &self.description,
+        }
+    }
+
+    /// False when the name was taken already.
+    fn insert(&self, conn: &mut Conn, at: NaiveDateTime) -> QueryResult<bool> {
+        let row = (self.columns(), tags::created_at.eq(at));
+        let made = each!(conn, c => diesel::insert_into(tags::table)
+            .values(row)
+            .on_conflict(tags::name_key)
+            .do_nothing()
+            .execute(c))?;
+        Ok(made > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_files_filters_and_people_can_say() {
+        assert_eq!(Tag::clean("  VIP "), Ok("VIP".into()));
+        assert_eq!(Tag::clean("Zoe\u{308}'s friends"), Ok("Zoë's friends".into()));
+        assert!(Tag::clean(&"x".repeat(100)).is_ok() && Tag::clean(&"x".repeat(101)).is_err());
+        for wrong in ["", "  ", "a;b", "a\nb", "-VIP", "'VIP", "a\0b", " \t", "\u{301}"] {
+            assert!(Tag::clean(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_hue_however_it_is_written() {
+        assert_eq!(colour_of("VIP"), colour_of(" vip "));
+        assert_ne!(colour_of("anything"), "gray");
+    }
+}

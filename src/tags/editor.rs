@@ -1,0 +1,282 @@
+//! The tag editor of one customer, on her profile and in the rows of lists: chips that can be taken away, and a
+//! type-ahead that adds. Every step is a form of its own; htmx swaps the piece, without it a whole page comes back.
+
+use super::suggest::{Suggestions, suggest};
+use super::{Mark, Source, Tag, taggings};
+use crate::agents::Caller;
+use crate::customers::{Customer, profile};
+use crate::db::{Conn, Db};
+use crate::web::{self, Chrome, Error, Htmx, see_other};
+use crate::workspace::stamp;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Form, Path, Query};
+use askama::Template;
+use chrono::Utc;
+use serde::Deserialize;
+
+/// Where the editor stands. It decides what a tagging's source is, and what is drawn anew afterwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum From {
+    #[default]
+    Profile,
+    List,
+}
+
+impl From {
+    pub fn key(&self) -> &'static str {
+        match self {
+            From::Profile => "profile",
+            From::List => "list",
+        }
+    }
+
+    fn source(self) -> Source {
+        match self {
+            From::Profile => Source::Profile,
+            From::List => Source::List,
+        }
+    }
+}
+
+/// The open editor.
+#[derive(Template)]
+#[template(path = "tags/_editor.html")]
+pub struct Editor {
+    pub customer_id: i64,
+    pub called: String,
+    pub tags: Vec<Tag>,
+    pub from: From,
+    /// What was typed and could not be a tag.
+    pub typed: String,
+    pub problem: Option<String>,
+    /// True when somebody asked for it just now.
+    pub focus: bool,
+}
+impl askama::filters::HtmlSafe for Editor {}
+
+impl Editor {
+    pub fn of(customer: &Customer, from: From, conn: &mut Conn) -> diesel::QueryResult<Editor> {
+        let mut carried = taggings::of_customers(&[customer.id], conn)?;
+        Ok(Editor {
+            customer_id: customer.id,
+            called: customer.called(),
+            tags: carried.remove(&customer.id).unwrap_or_default(),
+            from,
+            typed: String::new(),
+            problem: None,
+            focus: false,
+        })
+    }
+
+    /// The element that is drawn anew after a step: on a profile tags tell more than themselves.
+    fn target(&self) -> String {
+        match self.from {
+            From::Profile => "#profile".into(),
+            From::List => format!("#customer-{}-tags", self.customer_id),
+        }
+    }
+}
+
+/// The tags of a row with the editor closed.
+#[derive(Template)]
+#[template(path = "tags/_chips.html")]
+pub struct Chips {
+    pub customer_id: i64,
+    pub called: String,
+    pub tags: Vec<Tag>,
+}
+impl askama::filters::HtmlSafe for Chips {}
+
+impl Chips {
+    /// As many as fit into a row.
+    const SHOWN: usize = 4;
+
+    /// The first few tags; the rest is a number.
+    pub fn shown(&self) -> &[Tag] {
+        &self.tags[..self.tags.len().min(Chips::SHOWN)]
+    }
+
+    pub fn hidden(&self) -> usize {
+        self.tags.len() - self.shown().len()
+    }
+}
+
+/// The editor on a page of its own, for rows of lists where nothing can be swapped.
+#[derive(Template)]
+#[template(path = "tags/edit.html")]
+struct EditPage {
+    chrome: Chrome,
+    editor: Editor,
+}
+
+#[derive(Template)]
+#[template(path = "tags/_options.html")]
+struct Options {
+    typed: String,
+    found: Suggestions,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    from: From,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Typed {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    from: From,
+}
+
+fn customer(id: i64, conn: &mut Conn) -> Result<Customer, Error> {
+    Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))
+}
+
+/// `GET /customers/{id}/tags/edit`: the open editor.
+pub async fn edit(
+    db: Data<Db>,
+    chrome: Chrome,
+    htmx: Htmx,
+    id: Path<i64>,
+    asked: Query<Asked>,
+) -> Result<HttpResponse, Error> {
+    let (id, from) = (id.into_inner(), asked.from);
+    let mut editor = db
+        .read(move |conn| {
+            let customer = customer(id, conn)?;
+            Ok::<_, Error>(Editor::of(&customer, from, conn)?)
+        })
+        .await?;
+    editor.focus = true;
+    match htmx.is_fragment() {
+        true => web::show(&editor),
+        false => web::show(&EditPage { chrome, editor }),
+    }
+}
+
+/// `GET /customers/{id}/tags`: the row's tags with the editor closed again.
+pub async fn close(db: Data<Db>, htmx: Htmx, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let id = id.into_inner();
+    let chips = db
+        .read(move |conn| {
+            let customer = customer(id, conn)?;
+            let tags = taggings::of_customers(&[id], conn)?.remove(&id).unwrap_or_default();
+            Ok::<_, Error>(Chips { customer_id: id, called: customer.called(), tags })
+        })
+        .await?;
+    match htmx.is_fragment() {
+        true => web::show(&chips),
+        false => Ok(see_other(&format!("/customers/{id}"))),
+    }
+}
+
+/// `POST /customers/{id}/taggings`: adds a tag, making it if nobody has heard of it.
+pub async fn add(
+    db: Data<Db>,
+    chrome: Chrome,
+    htmx: Htmx,
+    caller: Caller,
+    id: Path<i64>,
+    Form(typed): Form<Typed>,
+) -> Result<HttpResponse, Error> {
+    let (id, from) = (id.into_inner(), typed.from);
+    let name = match Tag::clean(&typed.name) {
+        Ok(name) => name,
+        Err(problem) => return refuse(&db, Page { chrome, htmx, caller }, id, typed, problem).await,
+    };
+    let acting = caller.clone();
+    db.write(move |conn| {
+        let customer = customer(id, conn)?;
+        let mark = Mark::of(&acting, from.source(), stamp(Utc::now()));
+        let (tag, _) = Tag::find_or_create(&name, conn, mark.at)?;
+        Ok::<_, Error>(taggings::add(customer.id, tag.id, &mark, conn)?)
+    })
+    .await?;
+    changed(&db, Page { chrome, htmx, caller }, id, from).await
+}
+
+/// `POST /customers/{id}/taggings/{tag_id}/remove`.
+pub async fn remove(
+    db: Data<Db>,
+    chrome: Chrome,
+    htmx: Htmx,
+    caller: Caller,
+    ids: Path<(i64, i64)>,
+    Form(typed): Form<Typed>,
+) -> Result<HttpResponse, Error> {
+    let (id, tag_id) = ids.into_inner();
+    db.write(move |conn| {
+        let customer = customer(id, conn)?;
+        // Gone already is what was wanted.
+        Ok::<_, Error>(taggings::remove(customer.id, tag_id, conn)?)
+    })
+    .await?;
+    changed(&db, Page { chrome, htmx, caller }, id, typed.from).await
+}
+
+/// What an answer is drawn with.
+struct Page {
+    chrome: Chrome,
+    htmx: Htmx,
+    caller: Caller,
+}
+
+/// After a step: the piece with the editor for htmx, the place one came from for everybody else.
+async fn changed(db: &Db, page: Page, id: i64, from: From) -> Result<HttpResponse, Error> {
+    match (from, page.htmx.is_fragment()) {
+        (From::Profile, true) => profile::piece(db, page.chrome, page.caller, id, None).await,
+        (From::Profile, false) => Ok(see_other(&format!("/customers/{id}"))),
+        (From::List, false) => Ok(see_other(&format!("/customers/{id}/tags/edit?from=list"))),
+        (From::List, true) => {
+            let mut editor = db
+                .read(move |conn| {
+                    let customer = customer(id, conn)?;
+                    Ok::<_, Error>(Editor::of(&customer, from, conn)?)
+                })
+                .await?;
+            editor.focus = true;
+            web::show(&editor)
+        }
+    }
+}
+
+/// What was typed is no tag's name: the editor again, with the reason.
+async fn refuse(db: &Db, page: Page, id: i64, typed: Typed, problem: String) -> Result<HttpResponse, Error> {
+    let Page { chrome, htmx, caller } = page;
+    if typed.from == From::Profile && htmx.is_fragment() {
+        return profile::piece(db, chrome, caller, id, Some((typed.name, problem))).await;
+    }
+    let mut editor = db
+        .read(move |conn| {
+            let customer = customer(id, conn)?;
+            Ok::<_, Error>(Editor::of(&customer, typed.from, conn)?)
+        })
+        .await?;
+    (editor.typed, editor.problem, editor.focus) = (typed.name, Some(problem), true);
+    match htmx.is_fragment() {
+        true => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &editor),
+        false => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &EditPage { chrome, editor }),
+    }
+}
+
+/// What was typed so far: `q`, or `name` as the input itself is called.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Begun {
+    q: String,
+    name: String,
+    customer: Option<i64>,
+}
+
+/// `GET /tags/suggest`: the options under the input.
+pub async fn offers(db: Data<Db>, caller: Caller, begun: Query<Begun>) -> Result<HttpResponse, Error> {
+    let Begun { q, name, customer } = begun.into_inner();
+    let typed = if q.is_empty() { name } else { q };
+    let asked = typed.clone();
+    let found = db.read(move |conn| Ok::<_, Error>(suggest(&asked, customer, caller.agent_id, conn)?)).await?;
+    web::show(&Options { typed, found })
+}

@@ -1,0 +1,134 @@
+//! What every page shares: errors and their statuses, what htmx asked for, the frame around a page. Knows no feature.
+
+use crate::db::Trouble;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERER, VARY};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use askama::Template;
+
+pub mod assets;
+pub mod chrome;
+pub mod cross_site;
+pub mod headers;
+pub mod htmx;
+pub mod problems;
+pub mod stream;
+pub mod theme;
+pub mod toast;
+
+pub use chrome::{Chrome, Icon, May, Viewer, icon};
+pub use htmx::Htmx;
+pub use toast::{Toast, flash};
+
+/// Why a page cannot be shown. What was merely typed wrongly is not one of these: the form comes back instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// "There is no {0} here": `Error::NotFound("customer")`.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    #[error("not signed in")]
+    SignedOut,
+    /// The words of the missing right: "You may not {0}."
+    #[error("may not {0}")]
+    Forbidden(&'static str),
+    /// A request that makes no sense, in a sentence for whoever sent it.
+    #[error("{0}")]
+    Unprocessable(String),
+    #[error("too many attempts")]
+    TooMany,
+    /// Ours to mend: the visitor reads a calm sentence, the log reads this.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        Error::Internal(trouble.into())
+    }
+}
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Error::Internal(error.into())
+    }
+}
+impl From<askama::Error> for Error {
+    fn from(error: askama::Error) -> Self {
+        Error::Internal(error.into())
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::SignedOut => StatusCode::UNAUTHORIZED,
+            Error::Forbidden(_) => StatusCode::FORBIDDEN,
+            Error::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.status_code()).finish()
+    }
+}
+
+/// A page, or a piece that stands alone.
+pub fn show(page: &impl Template) -> Result<HttpResponse, Error> {
+    show_as(StatusCode::OK, page)
+}
+
+/// The same with another status: a form that comes back is 422.
+pub fn show_as(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Error> {
+    Ok(HttpResponse::build(status)
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // One address gives a page or a piece of it: nobody may mistake one for the other.
+        .insert_header((VARY, "HX-Request, HX-Request-Type"))
+        .body(page.render()?))
+}
+
+/// After a form: go and look at the result. For htmx the whole page goes there ([`problems::calm`] sees to it).
+pub fn see_other(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()
+}
+
+/// Leads to the sign-in page, and from there back to `next`.
+pub fn sign_in(next: &str) -> HttpResponse {
+    match same_site(next) {
+        Some("/") | None => see_other("/sign-in"),
+        Some(next) => {
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            see_other(&format!("/sign-in?next={next}"))
+        }
+    }
+}
+
+/// The page the request came from, as a path of ours; `/` when it does not say.
+pub fn back(req: &HttpRequest) -> String {
+    let here = req.headers().get(REFERER).and_then(|value| value.to_str().ok());
+    let path = here.and_then(|here| here.split_once("://")).and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    path.and_then(same_site).unwrap_or("/").to_string()
+}
+
+/// `next=` may only lead to a path of this site: `//elsewhere` and `/\elsewhere` are other sites to a browser.
+pub fn same_site(path: &str) -> Option<&str> {
+    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n', '\t']);
+    ours.then_some(path)
+}
+
+/// A count as people read it: `12,431`.
+pub fn thousands(count: &i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut spoken = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if *count < 0 {
+        spoken.push('−');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            spoken.push(',');
+        }
+        spoken.push(digit);
+    }
+    spoken
+}

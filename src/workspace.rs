@@ -1,0 +1,132 @@
+//! What is set once for the whole business: time zone, currency, language, default country; and the one clock.
+
+use crate::db::{Conn, schema::settings};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+/// The settings, with SPEC 2.3's defaults: UTC, EUR, English, no default country.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workspace {
+    pub name: String,
+    pub zone: Tz,
+    /// ISO 4217.
+    pub currency: String,
+    pub language: String,
+    /// ISO 3166 alpha-2; how a phone number without `+` is read.
+    pub default_country: Option<String>,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Workspace {
+            name: "Muster".into(),
+            zone: Tz::UTC,
+            currency: "EUR".into(),
+            language: "en".into(),
+            default_country: None,
+        }
+    }
+}
+
+impl Workspace {
+    pub fn load(conn: &mut Conn) -> QueryResult<Workspace> {
+        let rows: HashMap<String, String> = settings::table
+            .select((settings::key, settings::value))
+            .load::<(String, String)>(conn)?
+            .into_iter()
+            .collect();
+        let fallback = Workspace::default();
+        let text = |key: &str| rows.get(key).cloned();
+        Ok(Workspace {
+            name: text("name").unwrap_or(fallback.name),
+            zone: text("time_zone").and_then(|zone| zone.parse().ok()).unwrap_or(fallback.zone),
+            currency: text("currency").unwrap_or(fallback.currency),
+            language: text("language").unwrap_or(fallback.language),
+            default_country: text("default_country"),
+        })
+    }
+
+    /// Writes every setting of the business; what else is kept among the settings stays as it is.
+    pub fn save(&self, conn: &mut Conn) -> QueryResult<()> {
+        let rows = [
+            ("name", Some(self.name.as_str())),
+            ("time_zone", Some(self.zone.name())),
+            ("currency", Some(self.currency.as_str())),
+            ("language", Some(self.language.as_str())),
+            ("default_country", self.default_country.as_deref()),
+        ];
+        for (key, value) in rows {
+            diesel::delete(settings::table.find(key)).execute(conn)?;
+            if let Some(value) = value {
+                diesel::insert_into(settings::table)
+                    .values((settings::key.eq(key), settings::value.eq(value)))
+                    .execute(conn)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many decimals amounts in the workspace's currency have (ISO 4217).
+    pub fn decimals(&self) -> u32 {
+        match self.currency.as_str() {
+            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV"
+            | "XAF" | "XOF" | "XPF" => 0,
+            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+            _ => 2,
+        }
+    }
+
+    /// One clock per evaluation: read it once and hand it down.
+    pub fn clock(&self) -> Clock {
+        Clock { now: Utc::now(), zone: self.zone }
+    }
+}
+
+/// `now` and the zone that calendar words are read in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clock {
+    pub now: DateTime<Utc>,
+    pub zone: Tz,
+}
+
+impl Clock {
+    /// `now` as the databases store it: UTC, whole microseconds.
+    pub fn stamp(&self) -> NaiveDateTime {
+        stamp(self.now)
+    }
+
+    /// A stored time in the workspace zone, for people: `14 May 2026, 16:02`.
+    pub fn show(&self, at: NaiveDateTime) -> String {
+        at.and_utc().with_timezone(&self.zone).format("%-d %b %Y, %H:%M").to_string()
+    }
+
+    /// The day of a stored time: `14 May 2026`.
+    pub fn show_day(&self, at: NaiveDateTime) -> String {
+        at.and_utc().with_timezone(&self.zone).format("%-d %b %Y").to_string()
+    }
+
+    /// How long ago, in words: `4 min ago`, `yesterday`, `3 Sep`, `14 May 2025`.
+    pub fn ago(&self, at: NaiveDateTime) -> String {
+        let then = at.and_utc().with_timezone(&self.zone);
+        let now = self.now.with_timezone(&self.zone);
+        let minutes = (now - then).num_minutes();
+        let days = now.date_naive().signed_duration_since(then.date_naive()).num_days();
+        match (minutes, days) {
+            (..0, _) => then.format("%-d %b %Y").to_string(),
+            (0, _) => "just now".into(),
+            (1..60, _) => format!("{minutes} min ago"),
+            (_, 0) => format!("{} h ago", minutes / 60),
+            (_, 1) => "yesterday".into(),
+            _ if then.format("%Y").to_string() == now.format("%Y").to_string() => then.format("%-d %b").to_string(),
+            _ => then.format("%-d %b %Y").to_string(),
+        }
+    }
+}
+
+/// UTC in whole microseconds: what both databases keep exactly.
+pub fn stamp(at: DateTime<Utc>) -> NaiveDateTime {
+    let micros = at.timestamp_micros();
+    DateTime::from_timestamp_micros(micros).unwrap_or(at).naive_utc()
+}

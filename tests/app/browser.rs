@@ -1,0 +1,252 @@
+//! The product as people meet it: in a real Chromium, with a keyboard, with the back button, and without JavaScript.
+
+use crate::support::browser::{Browser, Driver};
+use crate::support::{PASSWORD, Server, email_of, for_each_database, sqlite, world};
+use muster::agents::Role;
+use muster::db::Db;
+use thirtyfour::{Key, TypingData};
+
+fn browse(story: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(story);
+}
+
+/// Somebody of this role, signed in in a browser of their own.
+async fn signed_in(driver: &Driver, server: &Server, role: Role) -> Browser {
+    server.hire(role);
+    let browser = driver.browser(&server.site()).await;
+    browser.sign_in(&email_of(role), PASSWORD).await;
+    browser
+}
+
+/// Builds `Tags | contains | <tag>` in the form above the list.
+async fn filter_by_tag(browser: &Browser, tag: &str) {
+    browser.press("Add condition").await;
+    browser.choose(".cond select[aria-label=Field]", "Tags").await;
+    browser.choose(".cond select[aria-label=Operator]", "contains").await;
+    browser.click(".cond .picker input[type=text]").await;
+    browser.keys(tag).await;
+    // The list offers everything first, and what fits once it was asked.
+    browser.sees(".cond [role=option]", tag).await;
+    browser.keys(Key::Down + Key::Enter).await;
+    browser.sees(".cond .picker .chip", tag).await;
+}
+
+async fn save_as_segment(browser: &Browser, name: &str) {
+    browser.press("Save as segment").await;
+    browser.fill("#segment-name", name).await;
+    browser.press("Save segment").await;
+    browser.sees("h1", name).await;
+}
+
+/// Who is listed, in order.
+async fn names(browser: &Browser) -> String {
+    let mut names = Vec::new();
+    for link in browser.driver.find_all(thirtyfour::By::Css("table.list td.who a")).await.unwrap_or_default() {
+        names.push(link.text().await.unwrap_or_default());
+    }
+    names.sort();
+    names.join(", ")
+}
+
+async fn lists(browser: &Browser, expected: &str) {
+    browser.until(&format!("the list is {expected}"), async |browser| names(browser).await == expected).await;
+}
+
+#[test]
+fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let server = Server::start(&db);
+        browse(async {
+            let driver = Driver::start();
+
+            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            marketer.open("/customers").await;
+            filter_by_tag(&marketer, "VIP").await;
+            lists(&marketer, "Ana, Cy, Eva").await;
+            save_as_segment(&marketer, "VIP customers").await;
+            lists(&marketer, "Ana, Cy, Eva").await;
+            let before = marketer.count().await;
+
+            // The keyboard alone: from the top of the page to the field, two letters, and Enter.
+            let agent = signed_in(&driver, &server, Role::Agent).await;
+            agent.open(&format!("/customers/{}", people.di)).await;
+            agent.tab_to("[data-ahead]").await;
+            agent.keys("VI").await;
+            agent.sees("[role=listbox]", "VIP").await;
+            agent.keys(Key::Down + Key::Enter).await;
+            agent.sees(&format!("#customer-{}-tags", people.di), "VIP").await;
+
+            marketer.driver.refresh().await.expect("a reload");
+            lists(&marketer, "Ana, Cy, Di, Eva").await;
+            assert_eq!((before, marketer.count().await), (3, 4));
+
+            let admin = signed_in(&driver, &server, Role::Admin).await;
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("guests.csv");
+            let lines =
+                "name;email;tags\nFay;fay@example.com;VIP\nGus;gus@example.com;Wholesale\nBo;bo@example.org; vip \n";
+            std::fs::write(&file, lines).expect("a file");
+            admin.import(&file).await;
+
+            marketer.driver.refresh().await.expect("a reload");
+            lists(&marketer, "Ana, Bo, Cy, Di, Eva, Fay").await;
+            assert_eq!(marketer.count().await, 6);
+
+            for browser in [agent, marketer, admin] {
+                assert_eq!(browser.complaints().await, [""; 0]);
+                browser.close().await;
+            }
+        });
+    });
+}
+
+#[test]
+fn tags_typed_in_one_breath_all_stick() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    let people = world(&db);
+    let server = Server::start(&db);
+    browse(async {
+        let driver = Driver::start();
+        let agent = signed_in(&driver, &server, Role::Agent).await;
+        let tags = format!("#customer-{}-tags", people.di);
+        agent.open(&format!("/customers/{}", people.di)).await;
+        agent.tab_to("[data-ahead]").await;
+        // Faster than any answer: the second word is typed while the first is on its way.
+        agent.keys(TypingData::from("Alpha") + Key::Enter + "Beta" + Key::Enter + "Gamma" + Key::Enter + "Del").await;
+        for tag in ["Alpha", "Beta", "Gamma"] {
+            agent.sees(&tags, tag).await;
+        }
+        agent.keys(TypingData::from("ta") + Key::Enter).await;
+        agent.sees(&tags, "Delta").await;
+        agent.keys(Key::Backspace + Key::Backspace).await;
+        agent.until("two are gone", async |_| carried(&db, people.di).len() < 3).await;
+        assert_eq!(carried(&db, people.di), ["Alpha", "Beta"], "two presses take two");
+        assert_eq!(agent.complaints().await, [""; 0]);
+        agent.close().await;
+    });
+}
+
+/// The names of the tags a customer carries.
+fn carried(db: &Db, id: i64) -> Vec<String> {
+    let load =
+        |conn: &mut muster::db::Conn| Ok(muster::tags::of_customers(&[id], conn)?.remove(&id).unwrap_or_default());
+    let tags = db.read_now::<_, muster::db::Trouble>(load).expect("her tags");
+    tags.into_iter().map(|tag| tag.name).collect()
+}
+
+#[test]
+fn the_address_holds_the_filter_and_the_back_button_walks_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    world(&db);
+    let server = Server::start(&db);
+    browse(async {
+        let driver = Driver::start();
+        let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        marketer.open("/customers").await;
+        lists(&marketer, "Ana, Bo, Cy, Di, Eva").await;
+        filter_by_tag(&marketer, "Wholesale").await;
+        lists(&marketer, "Bo, Cy").await;
+        assert_eq!(marketer.path().await, "/customers?filter=tags contains Wholesale");
+
+        marketer.choose(".cond select[aria-label=Operator]", "does not contain").await;
+        lists(&marketer, "Ana, Di, Eva").await;
+        assert_eq!(marketer.path().await, "/customers?filter=tags does not contain Wholesale");
+
+        marketer.driver.back().await.expect("a step back");
+        lists(&marketer, "Bo, Cy").await;
+        assert_eq!(marketer.path().await, "/customers?filter=tags contains Wholesale");
+        marketer.sees("#sentence", "Wholesale").await;
+
+        marketer.driver.forward().await.expect("a step forward");
+        lists(&marketer, "Ana, Di, Eva").await;
+        marketer.driver.refresh().await.expect("a reload");
+        lists(&marketer, "Ana, Di, Eva").await;
+        marketer.sees(".cond .picker .chip", "Wholesale").await;
+        assert_eq!(marketer.complaints().await, [""; 0]);
+        marketer.close().await;
+    });
+}
+
+#[test]
+fn a_filter_and_a_tag_need_no_javascript() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    let people = world(&db);
+    let server = Server::start(&db);
+    server.hire(Role::Agent);
+    browse(async {
+        let driver = Driver::start();
+        let agent = driver.plain_browser(&server.site()).await;
+        agent.sign_in(&email_of(Role::Agent), PASSWORD).await;
+
+        agent.open("/customers").await;
+        agent.press("Add condition").await;
+        agent.choose(".cond select[aria-label=Field]", "City").await;
+        agent.press("Apply the filter").await;
+        agent.choose(".cond select[aria-label=Operator]", "contains").await;
+        agent.fill(".cond .value input[type=text]", "paulo").await;
+        agent.press("Apply the filter").await;
+        lists(&agent, "Ana, Bo").await;
+        assert_eq!(agent.path().await, "/customers?filter=city contains paulo");
+
+        agent.open(&format!("/customers/{}", people.di)).await;
+        agent.fill("[data-ahead]", "Trail-club").await;
+        agent.keys(Key::Enter + "").await;
+        agent.sees(&format!("#customer-{}-tags", people.di), "Trail-club").await;
+        agent.click("[aria-label=\"Remove Trail-club\"]").await;
+        agent
+            .until("the tag is gone", async |browser| {
+                !browser.text(&format!("#customer-{}-tags", people.di)).await.contains("Trail-club")
+            })
+            .await;
+        agent.close().await;
+    });
+}
+
+/// Every page an admin can reach with a link, in both sizes, light and dark.
+#[test]
+fn no_page_complains_or_is_wider_than_the_window() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    let people = world(&db);
+    let server = Server::start(&db);
+    browse(async {
+        let driver = Driver::start();
+        let admin = signed_in(&driver, &server, Role::Admin).await;
+        let customer = format!("/customers/{}", people.ana);
+        let edit = format!("{customer}/edit");
+        let pages =
+            ["/customers", "/customers?filter=tags contains ?", "/customers?filter=colour is red", "/customers/new"];
+        let more = [
+            &customer,
+            &edit,
+            "/tags",
+            "/tags/new",
+            "/segments",
+            "/segments/new",
+            "/imports",
+            "/imports/new",
+            "/account",
+            "/nowhere",
+        ];
+        for page in pages.into_iter().chain(more) {
+            for (width, dark) in [(1440, false), (390, true)] {
+                admin.look(width, 900, dark).await;
+                admin.open(page).await;
+                admin.settled().await;
+                assert!(!admin.text("h1").await.is_empty(), "{page} has a heading");
+                let wide = admin.driver.execute("return document.documentElement.scrollWidth", vec![]).await;
+                let wide = wide.expect("a width").json().as_u64().unwrap_or_default();
+                assert!(wide <= u64::from(width), "{page} is {wide} wide in a window of {width}");
+                let complaints = admin.complaints().await;
+                // The console also notes every page whose status says that something was typed wrongly or is not there.
+                let expected = |line: &String| line.contains(" status of 4");
+                assert!(complaints.iter().all(expected), "{page}: {complaints:?}");
+            }
+        }
+        admin.close().await;
+    });
+}

@@ -1,0 +1,13 @@
+//! What every test stands on: both databases, a running Muster, and the small world everybody knows by name.
+#![allow(dead_code, unused_imports)] // Each room uses its own part.
+
+pub mod browser;
+mod databases;
+mod server;
+mod visitors;
+mod world;
+
+pub use databases::{for_each_database, sqlite};
+pub use server::Server;
+pub use visitors::{PASSWORD, email_of, visitor, visitor_who_stays};
+pub use world::{NOW, People, audiences, clock, world};

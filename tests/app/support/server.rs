@@ -1,0 +1,59 @@
+//! The whole program on a port of its own, and the people and programs that visit it.
+
+use muster::app::{self, App};
+use muster::config::Config;
+use muster::db::Db;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+
+/// A running Muster. It stops when this is dropped.
+pub struct Server {
+    pub db: Db,
+    address: SocketAddr,
+    handle: actix_web::dev::ServerHandle,
+    thread: Option<std::thread::JoinHandle<()>>,
+    _uploads: tempfile::TempDir,
+}
+
+impl Server {
+    /// Serves a database on a free port of this machine.
+    pub fn start(db: &Db) -> Server {
+        let uploads = tempfile::tempdir().expect("a folder for uploads");
+        let folder = uploads.path().to_path_buf();
+        let config = Config { data_dir: Some(folder), workers: Some(2), ..Config::standard() };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (told, hear) = mpsc::channel();
+        let app = App { db: db.clone(), config };
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = app::run(app, listener).expect("the server starts");
+                let _ = told.send(server.handle());
+                let _ = server.await;
+            });
+        });
+        let handle = hear.recv().expect("the server starts");
+        Server { db: db.clone(), address, handle, thread: Some(thread), _uploads: uploads }
+    }
+
+    /// The site's address without a slash at its end.
+    pub fn site(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address of a page: `server.url("/customers")`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Not gracefully: a browser may hold a connection open for as long as it likes.
+        let stopping = self.handle.stop(false);
+        let _ = std::thread::spawn(move || actix_web::rt::System::new().block_on(stopping)).join();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
