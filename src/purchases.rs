@@ -14,7 +14,7 @@ use diesel::sql_types::BigInt;
 pub struct Bought {
     /// The shop's own number; a repeated one changes nothing.
     pub external_id: Option<String>,
-    pub product: String,
+    pub product: Option<String>,
     /// Whole minor units.
     pub amount: i64,
     /// ISO 4217.
@@ -35,7 +35,7 @@ pub fn record(customer_id: i64, bought: &Bought, conn: &mut Conn) -> QueryResult
             purchases::external_id.eq(&bought.external_id),
             purchases::customer_id.eq(customer_id),
             purchases::product.eq(&bought.product),
-            purchases::product_folded.eq(fold(&bought.product)),
+            purchases::product_folded.eq(bought.product.as_deref().map(fold)),
             purchases::amount.eq(bought.amount),
             purchases::currency.eq(&bought.currency),
             purchases::purchased_at.eq(bought.at),

@@ -76,7 +76,7 @@ enum What {
     Came,
     Tagged { actor: String, tag: Tag, source: String },
     Agreed { channel: &'static str, words: &'static str, source: String },
-    Bought { product: String, paid: String, order: Option<String> },
+    Bought { product: Option<String>, paid: String, order: Option<String> },
 }
 
 impl Event {

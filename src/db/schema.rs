@@ -49,8 +49,20 @@ diesel::table! { segment_members (segment_id, customer_id) {
     segment_id -> BigInt, customer_id -> BigInt, added_at -> Timestamp,
 } }
 diesel::table! { purchases (id) {
-    id -> BigInt, external_id -> Nullable<Text>, customer_id -> BigInt, product -> Text, product_folded -> Text,
+    id -> BigInt, external_id -> Nullable<Text>, customer_id -> BigInt,
+    product -> Nullable<Text>, product_folded -> Nullable<Text>,
     amount -> BigInt, currency -> Text, purchased_at -> Timestamp,
+} }
+diesel::table! { custom_fields (id) {
+    id -> BigInt, key -> Text, label -> Text, kind -> Text, choices -> Text,
+    created_at -> Timestamp, deleted_at -> Nullable<Timestamp>,
+} }
+diesel::table! { custom_values (customer_id, field_id) {
+    customer_id -> BigInt, field_id -> BigInt, value -> Text, folded -> Nullable<Text>, number -> Nullable<BigInt>,
+} }
+diesel::table! { views (id) {
+    id -> BigInt, name -> Text, filter -> Text, shown -> Text, sort -> Text, private -> Bool,
+    agent_id -> Nullable<BigInt>, actor -> Text, created_at -> Timestamp, updated_at -> Timestamp,
 } }
 diesel::table! { imports (id) {
     id -> BigInt, kind -> Text, file_name -> Text, state -> Text, plan -> Text, actor -> Text,
@@ -82,6 +94,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     segments,
     segment_members,
     purchases,
+    custom_fields,
+    custom_values,
+    views,
     imports,
     import_remarks,
     import_lines,

@@ -147,8 +147,8 @@ CREATE TABLE purchases (
     id             INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     external_id    TEXT UNIQUE,
     customer_id    INTEGER NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
-    product        TEXT NOT NULL,
-    product_folded TEXT NOT NULL,
+    product        TEXT,
+    product_folded TEXT,
     amount         BIGINT NOT NULL,
     currency       TEXT NOT NULL,
     purchased_at   TIMESTAMP NOT NULL

@@ -94,7 +94,7 @@ fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> 
     let consent = clean::consent(person.consent).expect("a consent").unwrap_or(Consent::Unknown);
     set_consent(customer.id, Channel::Email, consent, "command line", clock.stamp(), conn)?;
     if let (Some(amount), Some(at)) = (person.bought, customer.last_seen_at) {
-        let bought = Bought { external_id: None, product: "Boots".into(), amount, currency: "EUR".into(), at };
+        let bought = Bought { external_id: None, product: Some("Boots".into()), amount, currency: "EUR".into(), at };
         purchases::record(customer.id, &bought, conn)?;
     }
     Ok(customer.id)

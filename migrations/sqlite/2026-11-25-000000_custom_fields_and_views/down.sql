@@ -1,0 +1,3 @@
+DROP TABLE views;
+DROP TABLE custom_values;
+DROP TABLE custom_fields;
