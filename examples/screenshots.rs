@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use muster::db::Trouble;
 use muster::db::schema::{customers, segments};
 use muster::demo::{PASSWORD, PEOPLE, World};
+use muster::filters::fields::Fields;
 use muster::filters::{Filter, Rule};
 use muster::workspace::Workspace;
 use server::Server;
@@ -49,6 +50,7 @@ fn main() {
             let rule = Rule::read(
                 "tags contains VIP and tags contains Trail-club and tags does not contain Wholesale and city is not empty \
                  and phone is not empty and email_consent is opted in and last_seen_at in the last 14 days",
+                Fields::built_in(),
             )
             .expect("a filter");
             let clock = Workspace::load(conn)?.clock();

@@ -62,6 +62,7 @@ doors! {
     GET "/tags/{id:\\d+}/delete" Needs(Right::ManageTags) => crate::tags::pages::ask_delete;
     POST "/tags/{id:\\d+}/delete" Needs(Right::ManageTags) => crate::tags::pages::delete;
     POST "/customers/filter" Needs(Right::Customers) => crate::filters::pages::apply;
+    GET "/customers/filter/figures" Needs(Right::Customers) => crate::filters::pages::figures;
     GET "/customers/filter/values/{field}" Needs(Right::Customers) => crate::filters::pages::values;
     GET "/setup" Public => crate::agents::setup::new;
     POST "/setup" Public => crate::agents::setup::create;

@@ -7,8 +7,10 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`fields`], [`operators`] | the two tables: what may be asked of what |
-//! | `texts`, `taggings`, `times` | what an operator asks, on the table that decides it |
+//! | `texts`, `numbers`, `times` | what an operator [`wanted`] of one value |
+//! | `taggings`, `consents`, `segments`, `purchases` | what it asks of a table of its own |
 //! | [`ask`] | yes/no algebra over those, and the one expression it becomes |
+//! | [`sets`], [`waterfall`] | answers as sets, and the figures beside each row |
 //! | [`rule`] | the tree as it travels; `text`, `print`, `json`, [`form`] are its spellings |
 //! | [`moments`] | calendar words as instants |
 //! | [`sentence`], [`builder`] | the question in words, and as a form |
@@ -16,27 +18,29 @@
 pub mod ask;
 pub mod asked;
 pub mod builder;
-
+mod consents;
 pub mod fields;
 pub mod form;
-
 mod json;
 pub mod moments;
 mod names;
 mod numbers;
 pub mod operators;
 pub mod pages;
-
 mod print;
+mod purchases;
 pub mod rule;
 mod segments;
 pub mod sentence;
+pub mod sets;
 pub mod stored;
 mod taggings;
 mod text;
 mod texts;
 mod times;
 mod values;
+mod wanted;
+pub mod waterfall;
 
 pub use print::print_condition;
 pub use rule::Rule;
@@ -48,10 +52,11 @@ use crate::workspace::Clock;
 use ask::{Ask, Source};
 use asked::Asked;
 use diesel::prelude::*;
-use fields::Field;
+use fields::{Field, Fields, Place, Scope};
 use operators::Operator;
-use rule::{Condition, DEEPEST, Join, MOST_CONDITIONS};
+use rule::{Condition, DEEPEST, MOST_CONDITIONS};
 use std::fmt;
+use wanted::Wanted;
 
 /// A yes/no question about one customer. A missing value answers no, so NOT means what people think.
 pub type Predicate = On<customers::table>;
@@ -81,12 +86,12 @@ impl fmt::Display for Mistake {
 
 impl Rule {
     /// Reads either spelling: JSON when it begins with `{`, the text form otherwise. Empty is the empty tree.
-    pub fn read(spelling: &str) -> Result<Rule, Mistake> {
+    pub fn read(spelling: &str, fields: &Fields) -> Result<Rule, Mistake> {
         if !spelling.trim_start().starts_with('{') {
-            return text::parse(spelling);
+            return text::parse(spelling, fields);
         }
         match serde_json::from_str(spelling) {
-            Ok(json) => json::read(&json),
+            Ok(json) => json::read(&json, fields),
             Err(error) => Err(Mistake {
                 position: error.column(),
                 message: format!("this is not JSON: {error}"),
@@ -95,8 +100,8 @@ impl Rule {
         }
     }
 
-    pub fn from_json(json: &serde_json::Value) -> Result<Rule, Mistake> {
-        json::read(json)
+    pub fn from_json(json: &serde_json::Value, fields: &Fields) -> Result<Rule, Mistake> {
+        json::read(json, fields)
     }
 
     pub fn to_json(&self) -> serde_json::Value {
@@ -122,6 +127,7 @@ pub struct Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     segments: segments::Segments,
+    pub fields: Fields,
     /// How many decimals amounts have.
     decimals: u32,
 }
@@ -170,7 +176,7 @@ impl Filter {
             });
         }
         if !rule.is_empty() {
-            look(&rule, &mut Vec::new(), clock, &known, &inside, &mut problems);
+            Ground { clock, known: &known, inside: &inside }.look(&rule, &mut Vec::new(), &mut problems);
         }
         Ok(Filter { rule, clock: *clock, known, inside, problems, members_of: None, also: Vec::new() })
     }
@@ -237,9 +243,13 @@ impl Filter {
     pub fn tags(&self) -> Vec<i64> {
         let mut ids = Vec::new();
         self.rule.clone().each_term_mut(&mut |condition, _, term| {
-            ids.extend(term.id.filter(|_| condition.field == "tags"));
+            ids.extend(term.id.filter(|_| condition.field.is(fields::types::TAGS)));
         });
         ids
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { clock: &self.clock, known: &self.known, inside: &self.inside }
     }
 
     /// What is asked, as algebra over the tables that decide.
@@ -251,7 +261,7 @@ impl Filter {
             Some(id) => Ask::One(Source::Members(Box::new(segment_members::segment_id.eq(id)))),
             None if self.rule.is_empty() => Ask::Everyone,
             // Checked before; what cannot be asked widens nothing.
-            None => build(&self.rule, &self.clock, &self.known, &self.inside).unwrap_or(Ask::Nobody),
+            None => self.ground().build(&self.rule).unwrap_or(Ask::Nobody),
         };
         if self.also.is_empty() {
             return own;
@@ -270,54 +280,91 @@ pub fn count(filter: &Filter, conn: &mut Conn) -> QueryResult<i64> {
     customers::table.filter(filter.predicate()).count().get_result::<i64>(conn)
 }
 
+/// Customers without a value of this field: what a negative includes. `None` where that means nothing.
+pub fn without_value(field: &Field) -> Option<Ask> {
+    Some(match field.place {
+        Place::Own(column) => Ask::One(Source::Own(Wanted::Filled.on(column))).negated(),
+        Place::Custom(id) => Ask::One(Source::Values(Wanted::Filled.custom(id))).negated(),
+        Place::Channel(channel) => consents::silent(channel),
+        Place::Elsewhere if field.is(fields::types::TAGS) => taggings::none(),
+        Place::Elsewhere | Place::Purchase(_) => return None,
+    })
+}
+
 /// The operator of a condition, or why there is none.
-fn operator(condition: &Condition) -> Result<(&'static Field, &'static Operator), String> {
-    let field = Field::find(&condition.field)
-        .ok_or_else(|| format!("There is no field {}. Choose another.", condition.field))?;
-    let operator = Operator::find(field, &condition.op)
-        .ok_or_else(|| format!("{} cannot be asked that. Choose another operator.", field.label))?;
-    Ok((field, operator))
+fn operator(condition: &Condition) -> Result<&'static Operator, String> {
+    let field = &condition.field;
+    if field.kind == 0 {
+        return Err(format!("There is no field {}. Choose another.", field.key));
+    }
+    if field.gone {
+        return Err(format!(
+            "The field {} was deleted. Choose another. Until then this filter selects nobody.",
+            field.label
+        ));
+    }
+    Operator::find(field, &condition.op)
+        .ok_or_else(|| format!("{} cannot be asked that. Choose another operator.", field.label))
 }
 
-fn ask(condition: &Condition, clock: &Clock, known: &Known, inside: &[i64]) -> Result<Ask, String> {
-    let (field, operator) = operator(condition)?;
-    operator.ask(&Asked { field, parts: &condition.parts, clock, known, inside })
+/// What the conditions of one filter share.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    clock: &'a Clock,
+    known: &'a Known,
+    /// The segments it is the filter of, outermost first.
+    inside: &'a [i64],
 }
 
-fn look(node: &Rule, path: &mut Vec<usize>, clock: &Clock, known: &Known, inside: &[i64], problems: &mut Vec<Problem>) {
-    match node {
-        Rule::Group(_, rows) if rows.is_empty() => problems.push(Problem {
-            path: path.clone(),
-            words: "This group is empty. Add a condition or remove it; until then this filter selects nobody.".into(),
-        }),
-        Rule::Group(_, rows) => {
-            for (index, row) in rows.iter().enumerate() {
-                path.push(index);
-                look(row, path, clock, known, inside, problems);
-                path.pop();
-            }
-        }
-        Rule::Where(condition) => {
-            if let Err(words) = ask(condition, clock, known, inside) {
-                problems.push(Problem { path: path.clone(), words });
+impl<'a> Ground<'a> {
+    fn asked(&self, condition: &'a Condition) -> Asked<'a> {
+        let Ground { clock, known, inside } = *self;
+        Asked { field: &condition.field, parts: &condition.parts, clock, known, inside }
+    }
+
+    fn ask(&self, condition: &Condition) -> Result<Ask, String> {
+        operator(condition)?.ask(&self.asked(condition))
+    }
+
+    /// The algebra of a rule; an error where a row cannot be asked or a group is empty.
+    fn build(&self, node: &Rule) -> Result<Ask, String> {
+        match node {
+            Rule::Where(condition) => self.ask(condition),
+            Rule::Group(_, rows) if rows.is_empty() => Err("a group in it is empty".into()),
+            Rule::Group(join, rows) => {
+                Ok(Ask::joined(*join, rows.iter().map(|row| self.build(row)).collect::<Result<_, _>>()?))
             }
         }
     }
-}
 
-/// The algebra of a rule; an error where a row cannot be asked or a group is empty. `inside` are the segments it is the
-/// filter of.
-fn build(node: &Rule, clock: &Clock, known: &Known, inside: &[i64]) -> Result<Ask, String> {
-    match node {
-        Rule::Where(condition) => ask(condition, clock, known, inside),
-        Rule::Group(_, rows) if rows.is_empty() => Err("a group in it is empty".into()),
-        Rule::Group(join, rows) => {
-            let asks = rows.iter().map(|row| build(row, clock, known, inside)).collect::<Result<_, _>>()?;
-            Ok(match join {
-                Join::All => Ask::All(asks),
-                Join::Any => Ask::Any(asks),
-                Join::None => Ask::Any(asks).negated(),
-            })
+    /// What is wrong, each on its row.
+    fn look(&self, node: &Rule, path: &mut Vec<usize>, problems: &mut Vec<Problem>) {
+        let mut wrong = |words: String, path: &[usize]| problems.push(Problem { path: path.to_vec(), words });
+        match node {
+            Rule::Group(_, rows) if rows.is_empty() => wrong(
+                "This group is empty. Add a condition or remove it; until then this filter selects nobody.".into(),
+                path,
+            ),
+            Rule::Group(_, rows) => {
+                for (index, row) in rows.iter().enumerate() {
+                    path.push(index);
+                    self.look(row, path, problems);
+                    path.pop();
+                }
+            }
+            Rule::Where(condition) => {
+                let asked = self.asked(condition);
+                let found = match condition.field.scope() {
+                    Scope::Purchase => purchases::one(condition, &asked).map(drop),
+                    Scope::Customer if condition.inner().is_some() => operator(condition).map(drop),
+                    Scope::Customer => self.ask(condition).map(drop),
+                };
+                match (found, condition.inner()) {
+                    (Err(words), _) => wrong(words, path),
+                    (Ok(()), Some(inner)) => self.look(inner, path, problems),
+                    (Ok(()), None) => {}
+                }
+            }
         }
     }
 }

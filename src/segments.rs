@@ -14,6 +14,7 @@ pub use members::holding;
 use crate::agents::{Caller, Right};
 use crate::db::schema::segments;
 use crate::db::{Backend, Conn, Trouble};
+use crate::filters::fields::Fields;
 use crate::filters::{Filter, Mistake, Rule};
 use crate::fold::key;
 use crate::workspace::Clock;
@@ -275,15 +276,15 @@ impl Segment {
     }
 
     /// What a dynamic segment asks, as it was saved.
-    pub fn rule(&self) -> Result<Option<Rule>, Mistake> {
-        self.filter.as_deref().filter(|_| self.is_dynamic()).map(Rule::read).transpose()
+    pub fn rule(&self, fields: &Fields) -> Result<Option<Rule>, Mistake> {
+        self.filter.as_deref().filter(|_| self.is_dynamic()).map(|filter| Rule::read(filter, fields)).transpose()
     }
 
     /// Who is in it, asked afresh.
     pub fn filter(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
         match self.kind() {
             Kind::Static => Ok(Filter::members(self.id)),
-            Kind::Dynamic => match self.rule() {
+            Kind::Dynamic => match self.rule(&Fields::load(conn)?) {
                 Ok(Some(rule)) => Filter::check_of_segment(&rule, self.id, conn, clock),
                 // What cannot be read selects nobody: an empty group inside is a problem of its own.
                 _ => Filter::check(&Rule::Group(crate::filters::rule::Join::All, vec![Rule::default()]), conn, clock),

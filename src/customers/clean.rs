@@ -242,6 +242,9 @@ pub fn language_name(code: &str) -> String {
     }
 }
 
+/// The years a time may lie in. What is outside is a slip or a placeholder such as 0001-01-01, never a customer's day.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=2199;
+
 /// RFC 3339, or a date alone, which is midnight where the business is. UTC in whole microseconds.
 pub fn time(raw: &str, zone: Tz) -> Result<Option<NaiveDateTime>, String> {
     let Some(typed) = text(raw, 60)? else { return Ok(None) };
@@ -249,10 +252,9 @@ pub fn time(raw: &str, zone: Tz) -> Result<Option<NaiveDateTime>, String> {
         Ok(date) if typed.len() == 10 => midnight(date, zone),
         _ => DateTime::parse_from_rfc3339(&typed).ok().map(|at| at.with_timezone(&Utc)),
     };
-    // Both databases sort and keep the years of four digits alike.
-    let written = |at: &DateTime<Utc>| (1..=9999).contains(&chrono::Datelike::year(at));
-    match at.filter(written) {
-        Some(at) => Ok(Some(crate::workspace::stamp(at))),
+    match at {
+        Some(at) if YEARS.contains(&chrono::Datelike::year(&at)) => Ok(Some(crate::workspace::stamp(at))),
+        Some(_) => Err(format!("“{typed}” lies outside the years {} to {}.", YEARS.start(), YEARS.end())),
         None => Err(format!("“{typed}” is not a time. Write 2026-09-07 or 2026-09-07T14:30:00Z.")),
     }
 }

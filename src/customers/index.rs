@@ -7,7 +7,7 @@ use crate::agents::{Caller, Right};
 use crate::db::{Conn, Db};
 use crate::filters::builder::{self, Builder};
 use crate::filters::sentence::Bit;
-use crate::filters::{self, Filter, Rule, stored};
+use crate::filters::{self, Filter, stored};
 use crate::segments::Segment;
 use crate::web::{Chrome, Error, Htmx, see_other};
 use crate::workspace::Workspace;
@@ -73,10 +73,11 @@ pub async fn index(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Error> {
     // The links of the page repeat its filter, and what is too long for an address cannot be followed.
-    if stored::is_long(&asked.filter)
-        && let Ok(rule) = Rule::read(&asked.filter)
-    {
-        return Ok(see_other(&filters::pages::address(&db, &rule, &asked.sort).await?));
+    if stored::is_long(&asked.filter) {
+        let spelling = asked.filter.clone();
+        if let Ok(rule) = db.read(move |conn| Ok::<_, Error>(stored::open(&spelling, conn)?)).await? {
+            return Ok(see_other(&filters::pages::address(&db, &rule, &[("sort", &asked.sort)]).await?));
+        }
     }
     let answer = db.read(move |conn| answer(&asked, &caller, conn)).await?;
     let status = if answer.unread { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -94,7 +95,7 @@ fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Err
     let (filter, builder) = match stored::open(&asked.filter, conn)? {
         Ok(rule) => {
             let filter = Filter::check(&rule, conn, &clock)?;
-            let builder = Builder::of(&filter, carried, conn)?;
+            let builder = Builder::of(&filter, carried, conn)?.spelled(&asked.filter);
             (Some(filter), builder)
         }
         Err(mistake) => (None, Builder::mistaken(&asked.filter, &mistake, carried)),

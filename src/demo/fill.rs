@@ -6,6 +6,7 @@ use super::shop::{LABELS, Road};
 use crate::agents::Role;
 use crate::db::{Conn, schema};
 use crate::each;
+use crate::filters::fields::Fields;
 use crate::filters::{Filter, Mistake, Rule};
 use crate::fold::{fold, key};
 use crate::workspace::Clock;
@@ -324,7 +325,8 @@ fn segments(clock: &Clock, desks: &[Desk], dice: &mut Rng, conn: &mut Conn) -> Q
 
 fn question_of(question: &str, clock: &Clock, conn: &mut Conn) -> QueryResult<Filter> {
     let unread = |mistake: Mistake| diesel::result::Error::SerializationError(Box::new(mistake));
-    Filter::check(&Rule::read(question).map_err(unread)?, conn, clock)
+    let rule = Rule::read(question, &Fields::load(conn)?).map_err(unread)?;
+    Filter::check(&rule, conn, clock)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::Columns;
 use crate::agents::Caller;
 use crate::cli::{Count, Export};
 use crate::db::{Conn, Db, Trouble};
+use crate::filters::fields::Fields;
 use crate::filters::{self, Filter, Rule};
 use crate::web::stream::Broken;
 use crate::workspace::Workspace;
@@ -65,7 +66,7 @@ fn select<T>(
     now: Option<DateTime<FixedOffset>>,
     work: impl FnOnce(&Filter, &mut Conn) -> Result<T, Broken>,
 ) -> anyhow::Result<T> {
-    let rule = Rule::read(spelling)?;
+    let rule = db.read_now::<_, Broken>(|conn| Ok(Rule::read(spelling, &Fields::load(conn)?)))??;
     let mut filter = None;
     let done = db.read_now::<_, Broken>(|conn| {
         let mut clock = Workspace::load(conn)?.clock();

@@ -9,7 +9,7 @@ use crate::workspace::Clock;
 /// A condition as an operator sees it. The readers below give the value of a hole, or the sentence that belongs under
 /// the row: a condition without a value is an error, never skipped (SPEC 2.1 rule 6).
 pub struct Asked<'a> {
-    pub field: &'static Field,
+    pub field: &'a Field,
     pub parts: &'a [Part],
     pub clock: &'a Clock,
     pub known: &'a Known,

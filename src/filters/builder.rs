@@ -1,18 +1,20 @@
 //! The tree drawn as a form: what the templates in `templates/filters` show. The form's names are those of `form`.
 
-use super::fields::types::COUNTRY;
-use super::fields::{FIELDS, Field};
+use super::fields::types::{CHOICE, COUNTRY, YES_NO};
+use super::fields::{Field, Scope};
 use super::form::spell_path;
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, MOST_CONDITIONS, Part, Rule, Unit};
 use super::sentence::{Bit, bits};
-use super::{Filter, Mistake, operator, texts, times};
+use super::waterfall::{Fall, Step};
+use super::{Filter, Mistake, times, values, without_value};
 use crate::db::Conn;
 use crate::db::schema::{customers, tags};
 use crate::filters::asked::Asked;
 use askama::Template;
 use diesel::prelude::*;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 /// The builder of one page: the form, its text, and what is wrong with it.
 #[derive(Template)]
@@ -27,6 +29,10 @@ pub struct Builder {
     /// What is wrong with the filter as a whole.
     pub limits: Vec<String>,
     pub full: bool,
+    /// The filter as an address holds it.
+    pub spelled: String,
+    /// What the list shows, carried along as it stands in the address.
+    pub carried: Vec<(String, String)>,
 }
 
 /// A mistake in the text form, with the place under it.
@@ -59,12 +65,19 @@ pub struct Group {
     pub problem: Option<String>,
     pub index: usize,
     pub within: Join,
+    /// The filter over one purchase, inside its condition.
+    pub inner: bool,
+    /// Figures stand beside it: it is not about one purchase.
+    pub counted: bool,
 }
 
 pub enum Row {
     Group(Group),
-    Condition(Drawn),
+    Condition(Box<Drawn>),
 }
+
+/// A list of more values is shown by its first ones and its size.
+const CHIPS: usize = 30;
 
 /// One condition as it is drawn.
 #[derive(Template)]
@@ -76,7 +89,8 @@ pub struct Drawn {
     pub joining: &'static str,
     pub field: String,
     pub op: String,
-    pub fields: Vec<(&'static str, &'static str)>,
+    /// The fields to choose from, in groups.
+    pub fields: Vec<(&'static str, Vec<(String, String)>)>,
     pub operators: Vec<(&'static str, String)>,
     pub holes: Vec<Hole>,
     pub problem: Option<String>,
@@ -86,15 +100,19 @@ pub struct Drawn {
     pub range: Option<String>,
     /// How many customers without a value a negative includes.
     pub without: Option<i64>,
+    /// The rows of the filter over one purchase.
+    pub inner: Option<Group>,
+    /// It is about one purchase itself: no customers are counted for it.
+    pub of_purchase: bool,
 }
 
 pub enum Hole {
     Words(&'static str),
-    List { name: String, label: String, chips: Vec<Chip>, suggest: Option<&'static str>, id: String, place: String },
-    Value { name: String, label: String, value: String, suggest: Option<&'static str>, id: String },
+    List { name: String, label: String, chips: Vec<Chip>, suggest: Option<String>, id: String, place: String },
+    Value { name: String, label: String, value: String, suggest: Option<String>, id: String },
     Number { name: String, label: String, value: String },
     Day { name: String, label: String, value: String, plain: bool },
-    Choice { name: String, label: String, options: Vec<(&'static str, &'static str)>, chosen: &'static str },
+    Choice { name: String, label: String, options: Vec<(String, String)>, chosen: String },
 }
 
 pub struct Chip {
@@ -110,9 +128,7 @@ impl askama::filters::HtmlSafe for Drawn {}
 impl Builder {
     /// Draws a filter that could be read. Asks the database for colours and for the size of "no value".
     pub fn of(filter: &Filter, sort: &str, conn: &mut Conn) -> QueryResult<Builder> {
-        let mut ids = Vec::new();
-        let mut rule = filter.rule().clone();
-        rule.each_term_mut(&mut |_, _, term| ids.extend(term.id));
+        let ids = filter.tags();
         let colours: HashMap<i64, String> = match ids.is_empty() {
             true => HashMap::new(),
             false => tags::table
@@ -124,9 +140,9 @@ impl Builder {
         };
         let mut pen = Pen { filter, colours, without: HashMap::new(), conn };
         let root = match filter.rule() {
-            Rule::Group(join, rows) => pen.group(*join, rows, &mut Vec::new(), 0, Join::All)?,
+            Rule::Group(join, rows) => pen.group(*join, rows, &mut Vec::new(), 0, Join::All, false)?,
             Rule::Where(_) => {
-                pen.group(Join::All, std::slice::from_ref(filter.rule()), &mut Vec::new(), 0, Join::All)?
+                pen.group(Join::All, std::slice::from_ref(filter.rule()), &mut Vec::new(), 0, Join::All, false)?
             }
         };
         let limits = if root.rows.is_empty() { Vec::new() } else { pen.words_at(&[]).into_iter().collect() };
@@ -137,6 +153,8 @@ impl Builder {
             sort: sort.to_string(),
             limits,
             full: filter.rule().conditions() >= MOST_CONDITIONS,
+            spelled: String::new(),
+            carried: Vec::new(),
         })
     }
 
@@ -152,13 +170,37 @@ impl Builder {
                 problem: None,
                 index: 0,
                 within: Join::All,
+                inner: false,
+                counted: true,
             },
             text: typed.to_string(),
             mistake: Some(Caret::under(typed, mistake)),
             sort: sort.to_string(),
             limits: Vec::new(),
             full: false,
+            spelled: String::new(),
+            carried: Vec::new(),
         }
+    }
+
+    /// Where the filter is kept under a short word, the address holds that.
+    pub fn spelled(mut self, spelled: &str) -> Builder {
+        self.spelled = spelled.to_string();
+        self
+    }
+
+    /// Carries parameters of the address along, such as the columns shown.
+    pub fn carrying(mut self, parameters: &[(&str, &str)]) -> Builder {
+        let filled = parameters.iter().filter(|(_, value)| !value.is_empty());
+        self.carried = filled.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        self
+    }
+
+    /// A name for this very filter: what waits for its figures is another element for another filter.
+    pub fn name(&self) -> String {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.text.hash(&mut hasher);
+        format!("{:x}", hasher.finish())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -185,7 +227,55 @@ impl Group {
         self.depth < DEEPEST
     }
     pub fn is_root(&self) -> bool {
-        self.depth == 1
+        self.path.is_empty()
+    }
+    pub fn place(&self) -> String {
+        self.path.replace('.', "-")
+    }
+}
+
+impl Drawn {
+    pub fn place(&self) -> String {
+        self.path.replace('.', "-")
+    }
+}
+
+/// The figures of one row, for the places that wait for them.
+pub struct Figures {
+    pub place: String,
+    pub alone: i64,
+    /// `+2,118`, `−688`, `12,431` or nothing.
+    pub step: String,
+    /// The width of the bar out of a hundred, where some are left.
+    pub bar: Option<u64>,
+}
+
+impl Figures {
+    /// Bars are drawn against the most that are left after any row.
+    pub fn of(falls: HashMap<Vec<usize>, Fall>) -> Vec<Figures> {
+        let left = |fall: &Fall| match fall.step {
+            Some(Step::Left(left)) => left,
+            _ => 0,
+        };
+        let most = falls.values().map(left).max().unwrap_or(0).max(1);
+        let mut rows: Vec<_> = falls.into_iter().collect();
+        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let count = |n: u64| crate::web::thousands(&(n as i64));
+        let figures = |(path, fall): (Vec<usize>, Fall)| Figures {
+            place: spell_path(&path).replace('.', "-"),
+            alone: fall.alone as i64,
+            step: match fall.step {
+                Some(Step::Left(left)) => count(left),
+                Some(Step::Adds(adds)) => format!("+{}", count(adds)),
+                Some(Step::Takes(takes)) => format!("−{}", count(takes)),
+                None => String::new(),
+            },
+            bar: match fall.step {
+                Some(Step::Left(left)) => Some((left * 100).div_ceil(most)),
+                _ => None,
+            },
+        };
+        rows.into_iter().map(figures).collect()
     }
 }
 
@@ -201,7 +291,7 @@ struct Pen<'a> {
     filter: &'a Filter,
     colours: HashMap<i64, String>,
     /// Customers without a value, by field: the same for every row that asks.
-    without: HashMap<&'static str, i64>,
+    without: HashMap<String, i64>,
     conn: &'a mut Conn,
 }
 
@@ -217,13 +307,16 @@ impl Pen<'_> {
         path: &mut Vec<usize>,
         index: usize,
         within: Join,
+        inner: bool,
     ) -> QueryResult<Group> {
         let mut rows = Vec::with_capacity(children.len());
         for (place, child) in children.iter().enumerate() {
             path.push(place);
             rows.push(match child {
-                Rule::Group(inner, rows) => Row::Group(self.group(*inner, rows, path, place, join)?),
-                Rule::Where(condition) => Row::Condition(self.condition(condition, path, joining(join, place))?),
+                Rule::Group(inner, rows) => Row::Group(self.group(*inner, rows, path, place, join, false)?),
+                Rule::Where(condition) => {
+                    Row::Condition(Box::new(self.condition(condition, path, joining(join, place))?))
+                }
             });
             path.pop();
         }
@@ -233,37 +326,41 @@ impl Pen<'_> {
             join,
             depth: path.len() + 1,
             rows,
-            problem: if path.is_empty() { None } else { self.words_at(path) },
+            problem: if path.is_empty() || inner { None } else { self.words_at(path) },
             index,
             within,
+            inner,
+            counted: self.filter.rule().scope_at(path) == Scope::Customer,
         })
     }
 
-    fn condition(&mut self, condition: &Condition, path: &[usize], joining: &'static str) -> QueryResult<Drawn> {
+    fn condition(&mut self, condition: &Condition, path: &mut Vec<usize>, joining: &'static str) -> QueryResult<Drawn> {
+        let field = &condition.field;
         let mut drawn = Drawn {
             path: spell_path(path),
             number: number(path),
             joining,
-            field: condition.field.clone(),
+            field: field.key.clone(),
             op: condition.op.clone(),
-            fields: FIELDS.iter().map(|field| (field.key, field.label)).collect(),
-            operators: Vec::new(),
+            fields: self.fields(field),
+            operators: Operator::of(field).map(|operator| (operator.key, operator.words())).collect(),
             holes: Vec::new(),
             problem: self.words_at(path),
             unfilled: condition.parts.iter().any(Part::is_blank),
             range: None,
             without: None,
+            inner: None,
+            of_purchase: field.scope() == Scope::Purchase,
         };
-        let Some(field) = Field::find(&condition.field) else { return Ok(drawn) };
-        drawn.operators = Operator::of(field).map(|operator| (operator.key, operator.words())).collect();
-        let Ok((field, operator)) = operator(condition) else { return Ok(drawn) };
+        let Some(operator) = Operator::find(field, &condition.op) else { return Ok(drawn) };
         drawn.holes = self.holes(field, operator, condition, path);
-        let clock = self.filter.clock();
-        let asked = Asked { field, parts: &condition.parts, clock, known: self.filter.known(), inside: &[] };
+        if let Some(Rule::Group(join, rows)) = condition.inner() {
+            drawn.inner = Some(self.group(*join, rows, path, 0, Join::All, true)?);
+        }
         if drawn.problem.is_none() {
-            drawn.range = times::range_of(operator.key, &asked)
-                .filter(|_| operator.key != "matches")
-                .map(|range| format!("{}, {}", clock.spell(&range), clock.zone.name()));
+            let (clock, known) = (self.filter.clock(), self.filter.known());
+            drawn.range =
+                times::told(operator.key, &Asked { field, parts: &condition.parts, clock, known, inside: &[] });
             if operator.is_negative() {
                 drawn.without = self.without(field)?;
             }
@@ -271,13 +368,30 @@ impl Pen<'_> {
         Ok(drawn)
     }
 
-    fn without(&mut self, field: &'static Field) -> QueryResult<Option<i64>> {
-        if let Some(count) = self.without.get(field.key) {
+    /// What may be chosen in the place of a field, in groups. One that was deleted stays where it was asked for.
+    fn fields(&self, chosen: &Field) -> Vec<(&'static str, Vec<(String, String)>)> {
+        let scope = if chosen.kind == 0 { Scope::Customer } else { chosen.scope() };
+        let known = self.filter.known().fields.of(scope);
+        let shown = |field: &Field| !field.gone || field == chosen;
+        let named = |custom: bool| {
+            let fields = known.iter().filter(|field| field.is_custom() == custom && shown(field));
+            fields.map(|field| (field.key.clone(), field.label.clone())).collect::<Vec<_>>()
+        };
+        let mut groups = vec![("", named(false)), ("Custom fields", named(true))];
+        if chosen.kind == 0 {
+            groups.push(("Not known", vec![(chosen.key.clone(), chosen.label.clone())]));
+        }
+        groups.retain(|(_, fields)| !fields.is_empty());
+        groups
+    }
+
+    fn without(&mut self, field: &Field) -> QueryResult<Option<i64>> {
+        if let Some(count) = self.without.get(&field.key) {
             return Ok(Some(*count));
         }
-        let Some(ask) = texts::without_value(field) else { return Ok(None) };
+        let Some(ask) = without_value(field) else { return Ok(None) };
         let count = customers::table.filter(ask.predicate()).count().get_result::<i64>(self.conn)?;
-        self.without.insert(field.key, count);
+        self.without.insert(field.key.clone(), count);
         Ok(Some(count))
     }
 
@@ -295,6 +409,7 @@ impl Pen<'_> {
             let name = format!("v{}:{index}", spell_path(path));
             let id = format!("ahead-{}-{index}", spell_path(path).replace('.', "-"));
             let label = format!("{} {}", field.label, operator.opening());
+            let option = |word: &str| (word.to_string(), word.to_string());
             let part = condition.parts.get(index);
             let value = match part {
                 Some(Part::One(Some(term))) => term.text.clone(),
@@ -312,26 +427,33 @@ impl Pen<'_> {
                     let plain = !value.is_empty() && chrono::NaiveDate::parse_from_str(&value, "%Y-%m-%d").is_err();
                     Hole::Day { name, label, value, plain }
                 }
+                // A choice is chosen; one that is not offered (any more) stays in its place, with its problem.
+                Piece::One(..) if field.is(CHOICE) => {
+                    let known = field.choices.contains(&value);
+                    let other = Some(&value).filter(|_| !known).into_iter();
+                    let options = other.chain(&field.choices).map(|choice| option(choice)).collect();
+                    Hole::Choice { name, label, options, chosen: value }
+                }
                 Piece::One(_, input) => Hole::Value { name, label, value, suggest: suggest(field, *input), id },
                 Piece::Unit => Hole::Choice {
                     name,
                     label,
-                    options: Unit::EACH.iter().map(|unit| (unit.key(), unit.key())).collect(),
+                    options: Unit::EACH.iter().map(|unit| option(unit.key())).collect(),
                     chosen: match part {
-                        Some(Part::Unit(unit)) => unit.key(),
-                        _ => Unit::Days.key(),
+                        Some(Part::Unit(unit)) => unit.key().into(),
+                        _ => Unit::Days.key().into(),
                     },
                 },
                 Piece::Word(list) => Hole::Choice {
                     name,
                     label,
-                    options: list.iter().map(|word| (*word, *word)).collect(),
+                    options: list.iter().map(|word| option(word)).collect(),
                     chosen: match part {
-                        Some(Part::Word(word)) => word,
-                        _ => list[0],
+                        Some(Part::Word(word)) => word.to_string(),
+                        _ => list[0].into(),
                     },
                 },
-                Piece::Words(_) | Piece::Days => continue,
+                Piece::Words(_) | Piece::Days | Piece::Inner => continue,
             });
             index += 1;
         }
@@ -346,24 +468,20 @@ impl Pen<'_> {
             .iter()
             .map(|term| Chip {
                 text: term.text.clone(),
-                label: (field.kind & COUNTRY != 0)
-                    .then(|| country(&term.text))
-                    .flatten()
-                    .unwrap_or_else(|| term.text.clone()),
+                label: field.is(COUNTRY).then(|| country(&term.text)).flatten().unwrap_or_else(|| term.text.clone()),
                 colour: term.id.and_then(|id| self.colours.get(&id)).cloned().unwrap_or_else(|| "gray".into()),
             })
             .collect()
     }
 }
 
-/// Which values can be offered while typing: tags by name, and fields with few different values.
-fn suggest(field: &Field, input: Input) -> Option<&'static str> {
-    match (input, field.key) {
-        (Input::Tag, _) => Some("tags"),
-        (Input::Segment, _) => Some("segments"),
-        (Input::Text, "country") => Some("country"),
-        (Input::Text, "city") => Some("city"),
-        (Input::Text, "language") => Some("language"),
+/// Which values can be offered while typing: tags and segments by name, and fields with few different values.
+fn suggest(field: &Field, input: Input) -> Option<String> {
+    match input {
+        Input::Tag => Some("tags".into()),
+        Input::Segment => Some("segments".into()),
+        Input::Text if values::OFFERED.contains(&field.key.as_str()) => Some(field.key.clone()),
+        Input::Text if field.is_custom() && !field.is(YES_NO) => Some(field.key.clone()),
         _ => None,
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! A name is a letter and a path: `k1` is what joins the rows of the group at `[1]` (`k` the root's), `f1.0` the field of
 //! the condition at `[1, 0]`, `o1.0` its operator, `v1.0:0` the value in its first hole (several times for a list), and
-//! `w1.0` the field and operator it was drawn with, so that values are kept only where they still mean the same. Paths
-//! only say order and nesting; gaps do no harm.
+//! `w1.0` the field and operator it was drawn with, so that values are kept only where they still mean the same, and
+//! `p1.0:0` a pasted column of values. Where a condition holds a filter of its own (`purchases any where`), `k1.0` joins
+//! the rows of that. Paths only say order and nesting; gaps do no harm.
 
-use super::fields::{FIELDS, Field};
+use super::fields::types::CONSENT;
+use super::fields::{Field, Fields, Scope};
 use super::operators::{Operator, Piece};
 use super::rule::{Condition, Join, Part, Rule, Term, Unit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
 
 /// What a button of the builder does, in its name: `add:1`, `group:`, `remove:1.0`, `up:2`, `down:2`, `drop:1.0:0:3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Action {
     Remove(Vec<usize>),
     Up(Vec<usize>),
     Down(Vec<usize>),
+    /// Leaves out those with no value, whom a negative includes.
+    Leave(Vec<usize>),
     /// Takes one value out of a list: path, hole, place in the list.
     Drop(Vec<usize>, usize, usize),
 }
@@ -49,18 +54,21 @@ impl Action {
             "remove" => Action::Remove(path),
             "up" => Action::Up(path),
             "down" => Action::Down(path),
+            "leave" => Action::Leave(path),
             _ => return None,
         })
     }
 
     /// Changes the rule; what does not fit changes nothing.
-    pub fn apply(&self, rule: &mut Rule) {
+    pub fn apply(&self, rule: &mut Rule, fields: &Fields) {
         match self {
             Action::Add(path) => {
-                rule.push(path, fresh());
+                let row = fresh(fields, rule.scope_at(path));
+                rule.push(path, row);
             }
             Action::AddGroup(path) => {
-                rule.push(path, Rule::Group(Join::Any, vec![fresh()]));
+                let row = fresh(fields, rule.scope_at(path));
+                rule.push(path, Rule::Group(Join::Any, vec![row]));
             }
             Action::Remove(path) => {
                 rule.remove(path);
@@ -71,6 +79,7 @@ impl Action {
             Action::Down(path) => {
                 rule.shift(path, 1);
             }
+            Action::Leave(path) => leave(rule, path),
             Action::Drop(path, hole, place) => {
                 if let Some(Rule::Where(condition)) = rule.at_mut(path)
                     && let Some(Part::Many(terms)) = condition.parts.get_mut(*hole)
@@ -83,22 +92,48 @@ impl Action {
     }
 }
 
+/// Beside a row, that its field has a value. In a group where a further row would widen or take away something else, the
+/// two stand together in a group of their own.
+fn leave(rule: &mut Rule, path: &[usize]) {
+    let Some(Rule::Where(condition)) = rule.at(path) else { return };
+    let filled =
+        Rule::Where(Condition { field: condition.field.clone(), op: "is_not_empty".into(), parts: Vec::new() });
+    let filled = if condition.field.is(CONSENT) { said(&condition.field) } else { filled };
+    let Some((place, parent)) = path.split_last() else { return };
+    match rule.at(parent) {
+        Some(Rule::Group(Join::All, rows)) if rows.contains(&filled) => {}
+        Some(Rule::Group(Join::All, _)) => rule.insert(parent, place + 1, filled),
+        _ => {
+            if let Some(row) = rule.at_mut(path) {
+                *row = Rule::Group(Join::All, vec![row.clone(), filled]);
+            }
+        }
+    }
+}
+
+/// Having said something about a channel.
+fn said(field: &Arc<Field>) -> Rule {
+    let unknown = Condition { field: field.clone(), op: "is_unknown".into(), parts: Vec::new() };
+    Rule::Group(Join::None, vec![Rule::Where(unknown)])
+}
+
 /// The row a person gets who adds one: the first field, its first operator, nothing filled in.
-fn fresh() -> Rule {
-    let field = &FIELDS[0];
-    let operator = Operator::of(field).next();
+fn fresh(fields: &Fields, scope: Scope) -> Rule {
+    let field = fields.of(scope)[0].clone();
+    let operator = Operator::of(&field).next();
     Rule::Where(Condition {
-        field: field.key.into(),
         op: operator.map(|operator| operator.key).unwrap_or_default().into(),
-        parts: operator.map(|operator| operator.holes().map(blank).collect()).unwrap_or_default(),
+        parts: operator.map(|operator| operator.holes().map(|hole| blank(hole, fields)).collect()).unwrap_or_default(),
+        field,
     })
 }
 
-fn blank(hole: &Piece) -> Part {
+fn blank(hole: &Piece, fields: &Fields) -> Part {
     match hole {
         Piece::Many(_) => Part::Many(Vec::new()),
         Piece::Unit => Part::Unit(Unit::Days),
         Piece::Word(list) => Part::Word(list[0]),
+        Piece::Inner => Part::Inner(Box::new(fresh(fields, Scope::Purchase).rooted())),
         _ => Part::One(None),
     }
 }
@@ -110,6 +145,7 @@ struct Drawn<'a> {
     op: Option<&'a str>,
     was: Option<&'a str>,
     values: BTreeMap<usize, Vec<&'a str>>,
+    pasted: BTreeMap<usize, &'a str>,
 }
 
 /// How many rows and groups a form holds.
@@ -119,7 +155,7 @@ pub fn rows(pairs: &[(String, String)]) -> usize {
 }
 
 /// Reads the tree out of the form's pairs; other names are left alone.
-pub fn read(pairs: &[(String, String)]) -> Rule {
+pub fn read(pairs: &[(String, String)], fields: &Fields) -> Rule {
     let mut nodes: BTreeMap<Vec<usize>, Drawn> = BTreeMap::new();
     for (name, value) in pairs {
         let Some(letter) = name.chars().next().filter(char::is_ascii_lowercase) else { continue };
@@ -133,54 +169,72 @@ pub fn read(pairs: &[(String, String)]) -> Rule {
             ('f', None) => nodes.entry(path).or_default().field = Some(value),
             ('o', None) => nodes.entry(path).or_default().op = Some(value),
             ('w', None) => nodes.entry(path).or_default().was = Some(value),
+            ('p', Some(hole)) => drop(nodes.entry(path).or_default().pasted.insert(hole, value)),
             ('v', Some(hole)) => nodes.entry(path).or_default().values.entry(hole).or_default().push(value),
             _ => {}
         }
     }
     let root = nodes.get(&Vec::new()).and_then(|node| node.join).and_then(Join::parse).unwrap_or(Join::All);
-    Rule::Group(root, children(&nodes, &[]))
+    Rule::Group(root, Reader { nodes: &nodes, fields }.children(&[], Scope::Customer))
 }
 
-fn children(nodes: &BTreeMap<Vec<usize>, Drawn>, path: &[usize]) -> Vec<Rule> {
-    // Whatever is below a path follows it at once: a form of many groups is not looked through for each of them.
-    nodes
-        .range::<[usize], _>((Excluded(path), Unbounded))
-        .take_while(|(place, _)| place.starts_with(path))
-        .filter(|(place, _)| place.len() == path.len() + 1)
-        .filter_map(|(place, node)| match (node.join, node.field) {
-            (Some(join), _) => Some(Rule::Group(Join::parse(join)?, children(nodes, place))),
-            (None, Some(field)) => Some(Rule::Where(condition(field, node))),
-            (None, None) => None,
-        })
-        .collect()
+struct Reader<'a> {
+    nodes: &'a BTreeMap<Vec<usize>, Drawn<'a>>,
+    fields: &'a Fields,
 }
 
-fn condition(name: &str, node: &Drawn) -> Condition {
-    let op = node.op.unwrap_or_default();
-    let Some(field) = Field::find(name) else {
-        return Condition { field: name.to_string(), op: op.to_string(), parts: Vec::new() };
-    };
-    // Another field may not have the operator that was chosen: its first one then.
-    let Some(operator) = Operator::find(field, op).or_else(|| Operator::of(field).next()) else {
-        return Condition { field: field.key.into(), op: op.to_string(), parts: Vec::new() };
-    };
-    let was = node.was.and_then(|was| was.split_once('/')).and_then(|(field, op)| {
-        let field = Field::find(field)?;
-        Some((field, Operator::find(field, op)?))
-    });
-    let parts = operator.holes().enumerate().map(|(index, hole)| {
-        // A value is kept where it was typed for the same type of field and into the same kind of hole.
-        let kept = match was {
-            Some((old, drawn)) => {
-                let before = drawn.holes().nth(index).map(kind);
-                (field.kind == old.kind || kind(hole) != "text") && before == Some(kind(hole))
-            }
-            None => true,
+impl Reader<'_> {
+    fn children(&self, path: &[usize], scope: Scope) -> Vec<Rule> {
+        // Whatever is below a path follows it at once: a form of many groups is not looked through for each of them.
+        self.nodes
+            .range::<[usize], _>((Excluded(path), Unbounded))
+            .take_while(|(place, _)| place.starts_with(path))
+            .filter(|(place, _)| place.len() == path.len() + 1)
+            .filter_map(|(place, node)| match (node.field, node.join) {
+                // A condition may have a group inside it.
+                (Some(field), _) => Some(Rule::Where(self.condition(field, node, place, scope))),
+                (None, Some(join)) => Some(Rule::Group(Join::parse(join)?, self.children(place, scope))),
+                (None, None) => None,
+            })
+            .collect()
+    }
+
+    fn condition(&self, name: &str, node: &Drawn, path: &[usize], scope: Scope) -> Condition {
+        let op = node.op.unwrap_or_default();
+        let Some(field) = self.fields.find(scope, name).cloned() else {
+            return Condition { field: Field::unknown(name), op: op.to_string(), parts: Vec::new() };
         };
-        let values = node.values.get(&index).filter(|_| kept).map(Vec::as_slice).unwrap_or_default();
-        part(hole, values)
-    });
-    Condition { field: field.key.into(), op: operator.key.into(), parts: parts.collect() }
+        // Another field may not have the operator that was chosen: its first one then.
+        let Some(operator) = Operator::find(&field, op).or_else(|| Operator::of(&field).next()) else {
+            return Condition { field, op: op.to_string(), parts: Vec::new() };
+        };
+        let was = node.was.and_then(|was| was.split_once('/')).and_then(|(field, op)| {
+            let field = self.fields.find(scope, field)?;
+            Some((field, Operator::find(field, op)?))
+        });
+        let part = |(index, hole): (usize, &Piece)| {
+            // A value is kept where it was typed for the same type of field and into the same kind of hole.
+            let kept = match was {
+                Some((old, drawn)) => {
+                    let before = drawn.holes().nth(index).map(kind);
+                    (field.kind == old.kind || kind(hole) != "text") && before == Some(kind(hole))
+                }
+                None => true,
+            };
+            if *hole == Piece::Inner {
+                let join = node.join.and_then(Join::parse).unwrap_or(Join::All);
+                return match was.is_none_or(|_| kept) {
+                    true => Part::Inner(Box::new(Rule::Group(join, self.children(path, Scope::Purchase)))),
+                    false => blank(hole, self.fields),
+                };
+            }
+            let values = node.values.get(&index).filter(|_| kept).map(Vec::as_slice).unwrap_or_default();
+            let pasted = node.pasted.get(&index).copied().unwrap_or_default();
+            part(hole, values, pasted)
+        };
+        let parts = operator.holes().enumerate().map(part).collect();
+        Condition { field, op: operator.key.into(), parts }
+    }
 }
 
 fn kind(hole: &Piece) -> &'static str {
@@ -194,18 +248,22 @@ fn kind(hole: &Piece) -> &'static str {
             Input::When => "when",
         },
         Piece::Unit => "unit",
+        Piece::Inner => "inner",
         _ => "word",
     }
 }
 
-fn part(hole: &Piece, values: &[&str]) -> Part {
+/// `pasted` is a column of values, one a line.
+fn part(hole: &Piece, values: &[&str], pasted: &str) -> Part {
     let filled = || values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
     match hole {
         Piece::Many(_) => {
             let mut terms: Vec<Term> = Vec::new();
-            for value in filled().map(Term::text) {
-                if !terms.contains(&value) {
-                    terms.push(value);
+            let mut seen = HashSet::new();
+            let lines = pasted.lines().map(str::trim).filter(|line| !line.is_empty());
+            for value in filled().chain(lines) {
+                if seen.insert(value) {
+                    terms.push(Term::text(value));
                 }
             }
             Part::Many(terms)
@@ -220,13 +278,17 @@ fn part(hole: &Piece, values: &[&str]) -> Part {
 mod tests {
     use super::*;
 
+    fn read_form(pairs: &[(String, String)]) -> Rule {
+        read(pairs, Fields::built_in())
+    }
+
     fn pairs(form: &[(&str, &str)]) -> Vec<(String, String)> {
         form.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 
     #[test]
     fn a_form_with_gaps_and_groups_reads_as_its_text() {
-        let rule = read(&pairs(&[
+        let rule = read_form(&pairs(&[
             ("k", "all"),
             ("f0", "tags"),
             ("o0", "contains"),
@@ -247,14 +309,14 @@ mod tests {
     fn a_form_of_many_groups_is_read_in_no_time() {
         let form: Vec<_> = (0..60_000).map(|row| (format!("k{row}"), "all".to_string())).collect();
         let began = std::time::Instant::now();
-        assert!(matches!(read(&form), Rule::Group(_, rows) if rows.len() == 60_000));
+        assert!(matches!(read_form(&form), Rule::Group(_, rows) if rows.len() == 60_000));
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 
     #[test]
     fn changing_the_field_keeps_only_what_still_means_the_same() {
         let form = |field, op| {
-            read(&pairs(&[("f0", field), ("o0", op), ("w0", "tags/contains"), ("v0:0", "VIP"), ("v0:0", "Staff")]))
+            read_form(&pairs(&[("f0", field), ("o0", op), ("w0", "tags/contains"), ("v0:0", "VIP"), ("v0:0", "Staff")]))
                 .to_text()
         };
         assert_eq!(form("tags", "contains_all"), "tags contains all (VIP, Staff)");
@@ -265,9 +327,9 @@ mod tests {
     #[test]
     fn rows_are_added_moved_and_removed_where_the_button_stands() {
         let after = |text: &str, act: &str| {
-            let mut rule = Rule::read(text).unwrap_or_default();
+            let mut rule = Rule::read(text, Fields::built_in()).unwrap_or_default();
             if let Some(action) = Action::parse(act) {
-                action.apply(&mut rule);
+                action.apply(&mut rule, Fields::built_in());
             }
             rule.to_text()
         };

@@ -2,8 +2,10 @@
 //! zone's own rules.
 
 use super::rule::Unit;
+use crate::customers::clean;
 use crate::workspace::{Clock, stamp};
 use chrono::{DateTime, Datelike, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use std::collections::BTreeSet;
 
 /// From `from` on (open if `None`) to before `to`; an instant that still counts is `to` plus the smallest step stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,64 @@ impl When {
     }
 }
 
+/// What calendar words mean, before it is known whether a date or a time is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Whole days, both included; open where `None`.
+    Days(Option<NaiveDate>, Option<NaiveDate>),
+    /// From the start of a day up to now.
+    UntilNow(NaiveDate),
+    /// After now, to the end of a day.
+    FromNow(NaiveDate),
+    /// What only a time can be in.
+    Instants(Range),
+}
+
+impl Extent {
+    pub fn day(day: NaiveDate) -> Extent {
+        Extent::Days(Some(day), Some(day))
+    }
+
+    pub fn before(when: When) -> Extent {
+        match when {
+            When::Day(day) => Extent::Days(None, day.pred_opt()),
+            When::Instant(at) => Extent::Instants(Range { from: None, before: Some(at) }),
+        }
+    }
+
+    pub fn on_or_before(when: When) -> Extent {
+        match when {
+            When::Day(day) => Extent::Days(None, Some(day)),
+            When::Instant(at) => Extent::Instants(Range { from: None, before: Some(next(at)) }),
+        }
+    }
+
+    pub fn after(when: When) -> Extent {
+        match when {
+            When::Day(day) => Extent::Days(day.succ_opt(), None),
+            When::Instant(at) => Extent::Instants(Range { from: Some(next(at)), before: None }),
+        }
+    }
+
+    pub fn on_or_after(when: When) -> Extent {
+        match when {
+            When::Day(day) => Extent::Days(Some(day), None),
+            When::Instant(at) => Extent::Instants(Range { from: Some(at), before: None }),
+        }
+    }
+
+    /// The days a date may be on, both included; `None` where only a time can be in it.
+    pub fn days(&self, clock: &Clock) -> Option<(Option<NaiveDate>, Option<NaiveDate>)> {
+        match self {
+            Extent::Days(first, last) => Some((*first, *last)),
+            Extent::UntilNow(first) => Some((Some(*first), Some(clock.today()))),
+            // A date that is today lies ahead as much as behind: day 0 counts both ways.
+            Extent::FromNow(last) => Some((Some(clock.today()), Some(*last))),
+            Extent::Instants(_) => None,
+        }
+    }
+}
+
 impl Clock {
     /// Today in the workspace zone.
     pub fn today(&self) -> NaiveDate {
@@ -54,123 +114,127 @@ impl Clock {
         day.and_time(NaiveTime::MIN)
     }
 
-    /// The days from `first` to `last`, both included.
-    pub fn days(&self, first: NaiveDate, last: NaiveDate) -> Range {
-        Range { from: Some(self.midnight(first)), before: Some(self.midnight(last + Days::new(1))) }
-    }
-
-    fn start(&self, when: When) -> NaiveDateTime {
-        match when {
-            When::Day(day) => self.midnight(day),
-            When::Instant(at) => at,
+    /// The instants of an extent.
+    pub fn range(&self, extent: &Extent) -> Range {
+        let start = |day: &NaiveDate| self.midnight(*day);
+        let end = |day: &NaiveDate| day.succ_opt().map(|day| self.midnight(day));
+        match extent {
+            Extent::Days(first, last) => Range { from: first.as_ref().map(start), before: last.as_ref().and_then(end) },
+            Extent::UntilNow(first) => Range { from: Some(start(first)), before: Some(next(self.stamp())) },
+            Extent::FromNow(last) => Range { from: Some(next(self.stamp())), before: end(last) },
+            Extent::Instants(range) => *range,
         }
     }
 
-    fn end(&self, when: When) -> NaiveDateTime {
-        match when {
-            When::Day(day) => self.midnight(day + Days::new(1)),
-            When::Instant(at) => next(at),
+    /// From one day or instant to another, both included.
+    pub fn between(&self, first: When, last: When) -> Extent {
+        match (first, last) {
+            (When::Day(first), When::Day(last)) => Extent::Days(Some(first), Some(last)),
+            (first, last) => Extent::Instants(Range {
+                from: self.range(&Extent::on_or_after(first)).from,
+                before: self.range(&Extent::on_or_before(last)).before,
+            }),
         }
     }
 
-    pub fn before(&self, when: When) -> Range {
-        Range { from: None, before: Some(self.start(when)) }
-    }
-    pub fn on_or_before(&self, when: When) -> Range {
-        Range { from: None, before: Some(self.end(when)) }
-    }
-    pub fn after(&self, when: When) -> Range {
-        Range { from: Some(self.end(when)), before: None }
-    }
-    pub fn on_or_after(&self, when: When) -> Range {
-        Range { from: Some(self.start(when)), before: None }
-    }
-    pub fn between(&self, first: When, last: When) -> Range {
-        Range { from: Some(self.start(first)), before: Some(self.end(last)) }
-    }
-
-    pub fn week(&self, ago: u64) -> Range {
+    pub fn week(&self, ago: u64) -> Extent {
         let monday =
             self.today() - Days::new(u64::from(self.today().weekday().num_days_from_monday())) - Days::new(7 * ago);
-        self.days(monday, monday + Days::new(6))
+        Extent::Days(Some(monday), Some(monday + Days::new(6)))
     }
 
-    pub fn month(&self, ago: u32) -> Range {
+    pub fn month(&self, ago: u32) -> Extent {
         let first = self.today().with_day(1).unwrap_or(self.today()) - Months::new(ago);
-        self.days(first, first + Months::new(1) - Days::new(1))
+        Extent::Days(Some(first), Some(first + Months::new(1) - Days::new(1)))
     }
 
-    pub fn year(&self) -> Range {
+    pub fn year(&self) -> Extent {
         let first = self.today().with_ordinal(1).unwrap_or(self.today());
-        self.days(first, first + Months::new(12) - Days::new(1))
+        Extent::Days(Some(first), Some(first + Months::new(12) - Days::new(1)))
     }
 
-    /// Where "N units ago" begins: minutes and hours roll from now, days and larger begin at a local midnight.
-    fn ago_start(&self, n: u32, unit: Unit) -> Option<NaiveDateTime> {
-        let today = self.today();
+    /// A day N units away, `None` beyond the calendar. Months clamp.
+    fn day_at(&self, n: u32, unit: Unit, ahead: bool) -> Option<NaiveDate> {
+        let (today, days) = (self.today(), |n: u64| Days::new(n));
+        let months = |n: u32| {
+            if ahead { today.checked_add_months(Months::new(n)) } else { today.checked_sub_months(Months::new(n)) }
+        };
+        let by_days = |n: u64| if ahead { today.checked_add_days(days(n)) } else { today.checked_sub_days(days(n)) };
         let day = match unit {
-            Unit::Minutes => return self.stamp().checked_sub_signed(Duration::minutes(n.into())),
-            Unit::Hours => return self.stamp().checked_sub_signed(Duration::hours(n.into())),
-            Unit::Days => today.checked_sub_days(Days::new(n.into())),
-            Unit::Weeks => today.checked_sub_days(Days::new(7 * u64::from(n))),
-            Unit::Months => today.checked_sub_months(Months::new(n)),
-            Unit::Years => today.checked_sub_months(Months::new(n.checked_mul(12)?)),
+            Unit::Minutes | Unit::Hours => None,
+            Unit::Days => by_days(n.into()),
+            Unit::Weeks => by_days(7 * u64::from(n)),
+            Unit::Months => months(n),
+            Unit::Years => months(n.checked_mul(12)?),
         }?;
-        (day.year() >= 1).then(|| self.midnight(day))
+        (1..=9998).contains(&day.year()).then_some(day)
     }
 
-    /// `[start of (today - N), now]`. `None` when that is before the calendar begins.
-    pub fn in_the_last(&self, n: u32, unit: Unit) -> Option<Range> {
-        Some(Range { from: Some(self.ago_start(n, unit)?), before: Some(next(self.stamp())) })
+    /// Minutes and hours as a length of time; days and larger are calendar.
+    fn rolling(n: u32, unit: Unit) -> Option<Duration> {
+        match unit {
+            Unit::Minutes => Some(Duration::minutes(n.into())),
+            Unit::Hours => Some(Duration::hours(n.into())),
+            _ => None,
+        }
+    }
+
+    /// `[start of (today - N), now]`; minutes and hours roll from now. `None` when that is before the calendar begins.
+    pub fn in_the_last(&self, n: u32, unit: Unit) -> Option<Extent> {
+        let now = self.stamp();
+        match Clock::rolling(n, unit) {
+            Some(length) => {
+                let from = Some(now.checked_sub_signed(length)?);
+                Some(Extent::Instants(Range { from, before: Some(next(now)) }))
+            }
+            None => self.day_at(n, unit, false).map(Extent::UntilNow),
+        }
     }
 
     /// Before the start of (today - N).
-    pub fn more_than_ago(&self, n: u32, unit: Unit) -> Option<Range> {
-        Some(Range { from: None, before: Some(self.ago_start(n, unit)?) })
+    pub fn more_than_ago(&self, n: u32, unit: Unit) -> Option<Extent> {
+        match Clock::rolling(n, unit) {
+            Some(length) => {
+                let before = Some(self.stamp().checked_sub_signed(length)?);
+                Some(Extent::Instants(Range { from: None, before }))
+            }
+            None => self.day_at(n, unit, false).map(|day| Extent::Days(None, day.pred_opt())),
+        }
     }
 
     /// After now, to the end of (today + N); minutes and hours roll from now.
-    pub fn in_the_next(&self, n: u32, unit: Unit) -> Option<Range> {
-        let today = self.today();
-        let from = Some(next(self.stamp()));
-        let day = match unit {
-            Unit::Minutes => {
-                let end = self.stamp().checked_add_signed(Duration::minutes(n.into()))?;
-                return Some(Range { from, before: Some(next(end)) });
+    pub fn in_the_next(&self, n: u32, unit: Unit) -> Option<Extent> {
+        let now = self.stamp();
+        match Clock::rolling(n, unit) {
+            Some(length) => {
+                let before = Some(next(now.checked_add_signed(length)?));
+                Some(Extent::Instants(Range { from: Some(next(now)), before }))
             }
-            Unit::Hours => {
-                let end = self.stamp().checked_add_signed(Duration::hours(n.into()))?;
-                return Some(Range { from, before: Some(next(end)) });
-            }
-            Unit::Days => today.checked_add_days(Days::new(n.into())),
-            Unit::Weeks => today.checked_add_days(Days::new(7 * u64::from(n))),
-            Unit::Months => today.checked_add_months(Months::new(n)),
-            Unit::Years => today.checked_add_months(Months::new(n.checked_mul(12)?)),
-        }?;
-        (day.year() <= 9998).then(|| Range { from, before: Some(self.midnight(day + Days::new(1))) })
+            None => self.day_at(n, unit, true).map(Extent::FromNow),
+        }
     }
 
-    /// The days of every year whose anniversary falls on today or one of the next `n` days. 29 February is kept on
-    /// 28 February in other years.
-    pub fn anniversaries(&self, n: u32) -> Vec<Range> {
-        let today = self.today();
+    /// The month and day of every day whose anniversary falls on today or one of the next `n` days. 29 February is kept
+    /// on 28 February in other years.
+    pub fn anniversary_days(&self, n: u32) -> BTreeSet<(u32, u32)> {
         let leap = |year: i32| NaiveDate::from_ymd_opt(year, 2, 29).is_some();
-        let mut kept: Vec<(u32, u32)> = Vec::new();
-        for offset in 0..=n.min(366) {
-            let day = today + Days::new(offset.into());
-            kept.push((day.month(), day.day()));
+        let mut kept = BTreeSet::new();
+        for day in self.today().iter_days().take(n.min(366) as usize + 1) {
+            kept.insert((day.month(), day.day()));
             if (day.month(), day.day()) == (2, 28) && !leap(day.year()) {
-                kept.push((2, 29));
+                kept.insert((2, 29));
             }
         }
+        kept
+    }
+
+    /// The same as instants, in every year that a stored time may have.
+    pub fn anniversaries(&self, n: u32) -> Vec<Range> {
+        let kept = self.anniversary_days(n);
         let mut ranges: Vec<Range> = Vec::new();
-        for year in 1900..=today.year() + 10 {
-            let mut days: Vec<NaiveDate> =
-                kept.iter().filter_map(|(month, day)| NaiveDate::from_ymd_opt(year, *month, *day)).collect();
-            days.sort_unstable();
-            days.dedup();
-            for day in days {
-                let range = self.days(day, day);
+        for year in clean::YEARS.start() - 1..=clean::YEARS.end() + 1 {
+            for day in kept.iter().filter_map(|(month, day)| NaiveDate::from_ymd_opt(year, *month, *day)) {
+                let range = self.range(&Extent::day(day));
                 match ranges.last_mut() {
                     Some(last) if last.before == range.from => last.before = range.before,
                     _ => ranges.push(range),

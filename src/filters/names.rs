@@ -2,7 +2,7 @@
 //! is gone.
 
 use super::Known;
-use super::fields::Field;
+use super::fields::Fields;
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Rule, Term};
 use super::segments;
@@ -15,8 +15,7 @@ use std::collections::HashMap;
 
 /// What the value in a hole is.
 fn input(condition: &Condition, hole: usize) -> Option<Input> {
-    let field = Field::find(&condition.field)?;
-    match Operator::find(field, &condition.op)?.holes().nth(hole)? {
+    match Operator::find(&condition.field, &condition.op)?.holes().nth(hole)? {
         Piece::One(_, input) | Piece::Many(input) => Some(*input),
         _ => None,
     }
@@ -58,7 +57,14 @@ impl Looks {
 
 /// Looks up everything a rule names, and what is behind the segments it names.
 pub fn resolve(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Known> {
-    let mut segments = segments::behind(rule, conn)?;
+    let fields = Fields::load(conn)?;
+    // What a field offers, and whether it is still there, may have changed since the rule was read.
+    rule.each_condition_mut(&mut |condition| {
+        if let Some(field) = fields.find(condition.field.scope(), &condition.field.key) {
+            condition.field = field.clone();
+        }
+    });
+    let mut segments = segments::behind(rule, &fields, conn)?;
     let mut looks = Looks::at(rule, Input::Tag);
     for named in segments.values_mut() {
         if let Some(rule) = named.rule_mut() {
@@ -82,7 +88,7 @@ pub fn resolve(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Known> {
     };
     name_segments(rule);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(&mut name_segments);
-    Ok(Known { segments, decimals: Workspace::load(conn)?.decimals() })
+    Ok(Known { segments, fields, decimals: Workspace::load(conn)?.decimals() })
 }
 
 /// The tags that were mentioned.

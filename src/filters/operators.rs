@@ -7,8 +7,10 @@
 use super::ask::Ask;
 use super::asked::Asked;
 use super::fields::types::*;
-use super::fields::{FIELDS, Field};
-use super::{numbers, segments, taggings, texts, times};
+use super::fields::{Field, Fields, Place, Scope};
+use super::wanted::Wanted;
+use super::{consents, numbers, purchases, segments, taggings, texts, times};
+use crate::filters::ask::Source;
 
 /// What a value in a hole is, so that it can be looked up, checked and given a fitting input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub enum Piece {
     Days,
     /// One word of a list: who tagged.
     Word(&'static [&'static str]),
+    /// A whole filter over the fields of one purchase.
+    Inner,
 }
 
 impl Piece {
@@ -46,7 +50,9 @@ impl Piece {
 
 #[derive(Debug)]
 pub enum Meaning {
-    /// What it asks, or why it cannot.
+    /// What it wants of the value of its field, or why it cannot.
+    Wants(fn(&Asked) -> Result<Wanted, String>),
+    /// What it asks of a table of its own.
     Asks(fn(&Asked) -> Result<Ask, String>),
     /// The complement of another operator of the same types.
     Not(&'static str),
@@ -69,6 +75,16 @@ const fn row(
     key: &'static str,
     pattern: &'static [Piece],
     say: &'static str,
+    wants: fn(&Asked) -> Result<Wanted, String>,
+) -> Operator {
+    Operator { key, kinds, pattern, say, meaning: Meaning::Wants(wants) }
+}
+
+const fn asks(
+    kinds: u16,
+    key: &'static str,
+    pattern: &'static [Piece],
+    say: &'static str,
     asks: fn(&Asked) -> Result<Ask, String>,
 ) -> Operator {
     Operator { key, kinds, pattern, say, meaning: Meaning::Asks(asks) }
@@ -84,7 +100,11 @@ const fn not(
     Operator { key, kinds, pattern, say, meaning: Meaning::Not(twin) }
 }
 
-use Piece::{Days, Many, One, Unit, Word, Words as W};
+use Piece::{Days, Inner, Many, One, Unit, Word, Words as W};
+
+const FILLED: fn(&Asked) -> Result<Wanted, String> = |_| Ok(Wanted::Filled);
+/// Whatever can be empty.
+const VALUES: u16 = TEXTS | NUMBERS | DATES | YES_NO | CHOICE;
 
 const VALUE: Piece = One("value", Input::Text);
 const WHEN: Piece = One("value", Input::When);
@@ -98,10 +118,10 @@ pub const TAGGERS: &[&str] = &["agent", "import", "campaign", "API"];
 #[rustfmt::skip]
 pub static OPERATORS: &[Operator] = &[
     // Text, email, phone, country
-    row(TEXTS, "is", &[W("is"), VALUE], "{f} is {0}", texts::is),
-    not(TEXTS, "is_not", &[W("is not"), VALUE], "{f} is not {0}", "is"),
-    row(TEXTS, "is_any_of", &[W("is any of"), Many(Input::Text)], "{f} is {0}", texts::is_any_of),
-    not(TEXTS, "is_none_of", &[W("is none of"), Many(Input::Text)], "{f} is none of {0}", "is_any_of"),
+    row(TEXTS | CHOICE, "is", &[W("is"), VALUE], "{f} is {0}", texts::is),
+    not(TEXTS | CHOICE, "is_not", &[W("is not"), VALUE], "{f} is not {0}", "is"),
+    row(TEXTS | CHOICE, "is_any_of", &[W("is any of"), Many(Input::Text)], "{f} is {0}", texts::is_any_of),
+    not(TEXTS | CHOICE, "is_none_of", &[W("is none of"), Many(Input::Text)], "{f} is none of {0}", "is_any_of"),
     row(TEXTS, "contains", &[W("contains"), VALUE], "{f} contains {0}", texts::contains),
     not(TEXTS, "does_not_contain", &[W("does not contain"), VALUE], "{f} does not contain {0}", "contains"),
     row(TEXTS, "starts_with", &[W("starts with"), VALUE], "{f} starts with {0}", texts::starts_with),
@@ -110,35 +130,33 @@ pub static OPERATORS: &[Operator] = &[
     not(TEXTS, "does_not_end_with", &[W("does not end with"), VALUE], "{f} does not end with {0}", "ends_with"),
     row(EMAIL, "domain_is", &[W("domain is"), VALUE], "{f} is at {0}", texts::domain_is),
     not(EMAIL, "domain_is_not", &[W("domain is not"), VALUE], "{f} is not at {0}", "domain_is"),
-    row(TEXTS, "is_empty", &[W("is empty")], "without {f}", texts::is_empty),
-    not(TEXTS, "is_not_empty", &[W("is not empty")], "with {f}", "is_empty"),
 
     // Tags
-    row(TAGS, "contains", &[W("contains"), Many(Input::Tag)], "tagged {0}", taggings::contains),
-    row(TAGS, "contains_all", &[W("contains all"), Many(Input::Tag)], "tagged with all of {0&}", taggings::contains_all),
+    asks(TAGS, "contains", &[W("contains"), Many(Input::Tag)], "tagged {0}", taggings::contains),
+    asks(TAGS, "contains_all", &[W("contains all"), Many(Input::Tag)], "tagged with all of {0&}", taggings::contains_all),
     not(TAGS, "does_not_contain", &[W("does not contain"), Many(Input::Tag)], "not tagged {0}", "contains"),
     not(TAGS, "does_not_contain_all", &[W("does not contain all"), Many(Input::Tag)], "not tagged with all of {0&}", "contains_all"),
-    row(TAGS, "contains_only", &[W("contains only"), Many(Input::Tag)], "tagged with nothing but {0}", taggings::contains_only),
-    row(TAGS, "is_empty", &[W("is empty")], "without tags", taggings::is_empty),
+    asks(TAGS, "contains_only", &[W("contains only"), Many(Input::Tag)], "tagged with nothing but {0}", taggings::contains_only),
+    asks(TAGS, "is_empty", &[W("is empty")], "without tags", taggings::is_empty),
     not(TAGS, "is_not_empty", &[W("is not empty")], "with tags", "is_empty"),
-    row(TAGS, "count_eq", &[W("count ="), N], "with exactly {0} tags", taggings::count_eq),
-    row(TAGS, "count_gte", &[W("count >="), N], "with {0} tags or more", taggings::count_gte),
-    row(TAGS, "count_lte", &[W("count <="), N], "with {0} tags or fewer", taggings::count_lte),
-    row(TAGS, "any_name_contains", &[W("any name contains"), VALUE], "with a tag whose name contains {0}", taggings::any_name_contains),
-    row(TAGS, "tagged_in_the_last", &[W("tagged"), TAG, W("in the last"), N, Unit], "tagged {0} in the last {1} {2}", taggings::tagged_in_the_last),
-    row(TAGS, "tagged_by", &[W("tagged"), TAG, W("by"), Word(TAGGERS)], "tagged {0} by {1}", taggings::tagged_by),
+    asks(TAGS, "count_eq", &[W("count ="), N], "with exactly {0} tags", taggings::count_eq),
+    asks(TAGS, "count_gte", &[W("count >="), N], "with {0} tags or more", taggings::count_gte),
+    asks(TAGS, "count_lte", &[W("count <="), N], "with {0} tags or fewer", taggings::count_lte),
+    asks(TAGS, "any_name_contains", &[W("any name contains"), VALUE], "with a tag whose name contains {0}", taggings::any_name_contains),
+    asks(TAGS, "tagged_in_the_last", &[W("tagged"), TAG, W("in the last"), N, Unit], "tagged {0} in the last {1} {2}", taggings::tagged_in_the_last),
+    asks(TAGS, "tagged_by", &[W("tagged"), TAG, W("by"), Word(TAGGERS)], "tagged {0} by {1}", taggings::tagged_by),
 
     // Segments
-    row(SEGMENTS, "in_any_of", &[W("in any of"), Many(Input::Segment)], "in {0}", segments::in_any_of),
-    row(SEGMENTS, "in_all_of", &[W("in all of"), Many(Input::Segment)], "in all of {0&}", segments::in_all_of),
+    asks(SEGMENTS, "in_any_of", &[W("in any of"), Many(Input::Segment)], "in {0}", segments::in_any_of),
+    asks(SEGMENTS, "in_all_of", &[W("in all of"), Many(Input::Segment)], "in all of {0&}", segments::in_all_of),
     not(SEGMENTS, "in_none_of", &[W("in none of"), Many(Input::Segment)], "not in {0}", "in_any_of"),
 
     // Consent
-    row(CONSENT, "is_opted_in", &[W("is opted in")], "opted in to {f}", texts::opted_in),
+    asks(CONSENT, "is_opted_in", &[W("is opted in")], "opted in to {f}", consents::opted_in),
     not(CONSENT, "is_not_opted_in", &[W("is not opted in")], "not opted in to {f}", "is_opted_in"),
-    row(CONSENT, "is_opted_out", &[W("is opted out")], "opted out of {f}", texts::opted_out),
+    asks(CONSENT, "is_opted_out", &[W("is opted out")], "opted out of {f}", consents::opted_out),
     not(CONSENT, "is_not_opted_out", &[W("is not opted out")], "not opted out of {f}", "is_opted_out"),
-    row(CONSENT, "is_unknown", &[W("is unknown")], "of unknown {f} consent", texts::consent_unknown),
+    asks(CONSENT, "is_unknown", &[W("is unknown")], "of unknown {f} consent", consents::unknown),
 
     // Numbers and money
     row(NUMBERS, "eq", &[W("="), AMOUNT], "{f} is {0}", numbers::eq),
@@ -149,35 +167,47 @@ pub static OPERATORS: &[Operator] = &[
     row(NUMBERS, "lte", &[W("<="), AMOUNT], "{f} at most {0}", numbers::lte),
     row(NUMBERS, "between", &[W("between"), One("from", Input::Decimal), W("and"), One("to", Input::Decimal)], "{f} between {0} and {1}", numbers::between),
     not(NUMBERS, "not_between", &[W("not between"), One("from", Input::Decimal), W("and"), One("to", Input::Decimal)], "{f} not between {0} and {1}", "between"),
-    row(NUMBERS, "is_empty", &[W("is empty")], "without {f}", numbers::is_empty),
-    not(NUMBERS, "is_not_empty", &[W("is not empty")], "with {f}", "is_empty"),
+
+    // Yes/no
+    row(YES_NO, "is_true", &[W("is true")], "{f} is yes", numbers::is_true),
+    not(YES_NO, "is_not_true", &[W("is not true")], "{f} is not yes", "is_true"),
+    row(YES_NO, "is_false", &[W("is false")], "{f} is no", numbers::is_false),
+    not(YES_NO, "is_not_false", &[W("is not false")], "{f} is not no", "is_false"),
 
     // Dates and times
-    row(TIME, "on", &[W("on"), WHEN], "{f} on {0}", times::on),
-    not(TIME, "not_on", &[W("not on"), WHEN], "not {f} on {0}", "on"),
-    row(TIME, "before", &[W("before"), WHEN], "{f} before {0}", times::before),
-    row(TIME, "on_or_before", &[W("on or before"), WHEN], "{f} on or before {0}", times::on_or_before),
-    row(TIME, "after", &[W("after"), WHEN], "{f} after {0}", times::after),
-    row(TIME, "on_or_after", &[W("on or after"), WHEN], "{f} on or after {0}", times::on_or_after),
-    row(TIME, "between", &[W("between"), One("from", Input::When), W("and"), One("to", Input::When)], "{f} between {0} and {1}", times::between),
-    not(TIME, "not_between", &[W("not between"), One("from", Input::When), W("and"), One("to", Input::When)], "not {f} between {0} and {1}", "between"),
-    row(TIME, "today", &[W("today")], "{f} today", times::today),
-    row(TIME, "yesterday", &[W("yesterday")], "{f} yesterday", times::yesterday),
-    row(TIME, "this_week", &[W("this week")], "{f} this week", times::this_week),
-    row(TIME, "last_week", &[W("last week")], "{f} last week", times::last_week),
-    row(TIME, "this_month", &[W("this month")], "{f} this month", times::this_month),
-    row(TIME, "last_month", &[W("last month")], "{f} last month", times::last_month),
-    row(TIME, "this_year", &[W("this year")], "{f} this year", times::this_year),
-    row(TIME, "in_the_last", &[W("in the last"), N, Unit], "{f} in the last {0} {1}", times::in_the_last),
-    not(TIME, "not_in_the_last", &[W("not in the last"), N, Unit], "not {f} in the last {0} {1}", "in_the_last"),
-    row(TIME, "more_than_ago", &[W("more than"), N, Unit, W("ago")], "{f} more than {0} {1} ago", times::more_than_ago),
-    row(TIME, "in_the_next", &[W("in the next"), N, Unit], "{f} in the next {0} {1}", times::in_the_next),
-    row(TIME, "anniversary_today", &[W("anniversary today")], "whose {f} day has its anniversary today", times::anniversary_today),
-    row(TIME, "anniversary_in_the_next", &[W("anniversary in the next"), N, Days], "whose {f} day has its anniversary in the next {0} days", times::anniversary_in_the_next),
-    row(TIME, "is_empty", &[W("is empty")], "{f} never", times::is_empty),
-    not(TIME, "is_not_empty", &[W("is not empty")], "{f} at some time", "is_empty"),
+    row(DATES, "on", &[W("on"), WHEN], "{f} on {0}", times::on),
+    not(DATES, "not_on", &[W("not on"), WHEN], "not {f} on {0}", "on"),
+    row(DATES, "before", &[W("before"), WHEN], "{f} before {0}", times::before),
+    row(DATES, "on_or_before", &[W("on or before"), WHEN], "{f} on or before {0}", times::on_or_before),
+    row(DATES, "after", &[W("after"), WHEN], "{f} after {0}", times::after),
+    row(DATES, "on_or_after", &[W("on or after"), WHEN], "{f} on or after {0}", times::on_or_after),
+    row(DATES, "between", &[W("between"), One("from", Input::When), W("and"), One("to", Input::When)], "{f} between {0} and {1}", times::between_days),
+    not(DATES, "not_between", &[W("not between"), One("from", Input::When), W("and"), One("to", Input::When)], "not {f} between {0} and {1}", "between"),
+    row(DATES, "today", &[W("today")], "{f} today", times::today),
+    row(DATES, "yesterday", &[W("yesterday")], "{f} yesterday", times::yesterday),
+    row(DATES, "this_week", &[W("this week")], "{f} this week", times::this_week),
+    row(DATES, "last_week", &[W("last week")], "{f} last week", times::last_week),
+    row(DATES, "this_month", &[W("this month")], "{f} this month", times::this_month),
+    row(DATES, "last_month", &[W("last month")], "{f} last month", times::last_month),
+    row(DATES, "this_year", &[W("this year")], "{f} this year", times::this_year),
+    row(DATES, "in_the_last", &[W("in the last"), N, Unit], "{f} in the last {0} {1}", times::in_the_last),
+    not(DATES, "not_in_the_last", &[W("not in the last"), N, Unit], "not {f} in the last {0} {1}", "in_the_last"),
+    row(DATES, "more_than_ago", &[W("more than"), N, Unit, W("ago")], "{f} more than {0} {1} ago", times::more_than_ago),
+    row(DATES, "in_the_next", &[W("in the next"), N, Unit], "{f} in the next {0} {1}", times::in_the_next),
+    row(DATES, "anniversary_today", &[W("anniversary today")], "whose {f} day has its anniversary today", times::anniversary_today),
+    row(DATES, "anniversary_in_the_next", &[W("anniversary in the next"), N, Days], "whose {f} day has its anniversary in the next {0} days", times::anniversary_in_the_next),
 
-    row(EVERYONE, "matches", &[], "everyone", |_| Ok(Ask::Everyone)),
+    // Any value at all
+    not(TIME, "is_empty", &[W("is empty")], "{f} never", "is_not_empty"),
+    row(TIME, "is_not_empty", &[W("is not empty")], "{f} at some time", FILLED),
+    not(VALUES & !TIME, "is_empty", &[W("is empty")], "without {f}", "is_not_empty"),
+    row(VALUES & !TIME, "is_not_empty", &[W("is not empty")], "with {f}", FILLED),
+
+    // Purchases
+    asks(PURCHASES, "any_where", &[W("any where"), Inner], "with a purchase whose {0}", purchases::any_where),
+    not(PURCHASES, "none_where", &[W("none where"), Inner], "without any purchase whose {0}", "any_where"),
+
+    asks(EVERYONE, "matches", &[], "everyone", |_| Ok(Ask::Everyone)),
 ];
 
 impl Operator {
@@ -226,18 +256,31 @@ impl Operator {
 
     /// A negative includes customers with no value.
     pub fn is_negative(&self) -> bool {
-        matches!(self.meaning, Meaning::Not(_)) && !matches!(self.key, "is_not_empty")
+        matches!(self.meaning, Meaning::Not(_)) && self.key != "is_empty"
+    }
+
+    /// The operator it is the opposite of, or itself; and whether it is one.
+    pub fn positive(&'static self, field: &Field) -> (&'static Operator, bool) {
+        match self.meaning {
+            Meaning::Not(twin) => Operator::find(field, twin).map_or((self, false), |positive| (positive, true)),
+            _ => (self, false),
+        }
     }
 
     /// What it asks with these values, or why it cannot.
-    pub fn ask(&self, asked: &Asked) -> Result<Ask, String> {
-        match self.meaning {
-            Meaning::Asks(asks) => asks(asked),
-            Meaning::Not(twin) => match Operator::find(asked.field, twin) {
-                Some(positive) => Ok(positive.ask(asked)?.negated()),
-                None => Err(format!("{} has no opposite here", self.words())),
+    pub fn ask(&'static self, asked: &Asked) -> Result<Ask, String> {
+        let (operator, opposite) = self.positive(asked.field);
+        let ask = match operator.meaning {
+            Meaning::Asks(asks) => asks(asked)?,
+            Meaning::Wants(wants) => match (wants(asked)?, asked.field.place) {
+                (Wanted::Nothing, _) => Ask::Nobody,
+                (wanted, Place::Own(column)) => Ask::One(Source::Own(wanted.on(column))),
+                (wanted, Place::Custom(id)) => Ask::One(Source::Values(wanted.custom(id))),
+                _ => return Err(format!("{} cannot be asked of a customer.", asked.field.label)),
             },
-        }
+            Meaning::Not(_) => return Err(format!("“{}” has no opposite here.", self.words())),
+        };
+        Ok(if opposite { ask.negated() } else { ask })
     }
 }
 
@@ -246,7 +289,9 @@ pub fn is_keyword(word: &str) -> bool {
     let word = word.to_lowercase();
     let structural = ["and", "or", "not", "all", "any", "none", "everyone", "where"];
     structural.contains(&word.as_str())
-        || FIELDS.iter().any(|field| field.key == word)
+        || [Scope::Customer, Scope::Purchase]
+            .into_iter()
+            .any(|scope| Fields::built_in().of(scope).iter().any(|field| field.key == word))
         || super::rule::Unit::parse(&word).is_some()
         || OPERATORS.iter().flat_map(|operator| operator.pattern).any(|piece| match piece {
             Piece::Words(words) => words.split(' ').any(|part| part == word),
@@ -258,10 +303,20 @@ pub fn is_keyword(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::custom_fields::{CustomField, Kind};
 
     #[test]
     fn every_negative_has_its_twin_and_every_key_is_unique_for_a_field() {
-        for field in FIELDS {
+        let custom = Kind::ALL.map(|kind| CustomField {
+            id: 1,
+            key: kind.key().into(),
+            label: kind.key().into(),
+            kind,
+            choices: Vec::new(),
+            gone: false,
+        });
+        let fields = Fields::with(custom.into());
+        for field in [Scope::Customer, Scope::Purchase].into_iter().flat_map(|scope| fields.of(scope)) {
             let mut seen = Vec::new();
             for operator in Operator::of(field) {
                 assert!(!seen.contains(&operator.key), "{} has {} twice", field.key, operator.key);

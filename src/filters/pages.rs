@@ -1,16 +1,19 @@
 //! What a browser may ask of the builder: apply the form, and offer values while somebody types.
 
+use super::builder::Figures;
+use super::fields::Fields;
 use super::form::{self, Action};
 use super::rule::MOST_CONDITIONS;
 use super::values::{Offer, fitting};
-use super::{Rule, stored};
+use super::{Filter, Rule, stored, waterfall};
 use crate::db::Db;
 use crate::web::{self, Error, Htmx};
-use crate::workspace::stamp;
+use crate::workspace::{Workspace, stamp};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::Utc;
+use serde::Deserialize;
 
 /// `POST /customers/filter`: the builder's form becomes the text form in the address. The list answers there, so that
 /// bookmark, reload and the back button mean the same as the form.
@@ -22,11 +25,13 @@ pub async fn apply(db: Data<Db>, htmx: Htmx, body: String) -> Result<HttpRespons
             "A filter may have {MOST_CONDITIONS} conditions; this form has far more."
         )));
     }
-    let mut rule = form::read(&pairs);
+    let fields = db.read(|conn| Ok::<_, Error>(Fields::load(conn)?)).await?;
+    let mut rule = form::read(&pairs, &fields);
     if let Some(action) = last("do").and_then(Action::parse) {
-        action.apply(&mut rule);
+        action.apply(&mut rule, &fields);
     }
-    let address = address(&db, &rule, last("sort").unwrap_or_default()).await?;
+    let carried = CARRIED.map(|name| (name, last(name).unwrap_or_default()));
+    let address = address(&db, &rule, &carried).await?;
     if !htmx.is_fragment() {
         return Ok(web::see_other(&address));
     }
@@ -37,21 +42,52 @@ pub async fn apply(db: Data<Db>, htmx: Htmx, body: String) -> Result<HttpRespons
 /// Rows and groups a form may have: well above what a filter may hold, so that one too many is told on the page.
 const MOST_ROWS: usize = 5 * MOST_CONDITIONS;
 
-/// The address of the list for a rule, in an order.
-pub async fn address(db: &Db, rule: &Rule, sort: &str) -> Result<String, Error> {
+/// Parameters of the list that a change of its filter leaves as they are.
+pub const CARRIED: [&str; 3] = ["sort", "columns", "view"];
+
+/// The address of the list for a rule, with parameters that are carried along; empty ones are left out.
+pub async fn address(db: &Db, rule: &Rule, carried: &[(&str, &str)]) -> Result<String, Error> {
     let text = rule.to_text();
     let spelled = match stored::is_long(&text) {
         true => db.write(move |conn| Ok::<_, Error>(stored::keep(&text, stamp(Utc::now()), conn)?)).await?,
         false => text,
     };
     let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [("filter", spelled.as_str()), ("sort", sort)] {
+    for (name, value) in [("filter", spelled.as_str())].iter().chain(carried) {
         if !value.is_empty() {
             query.append_pair(name, value);
         }
     }
     let query = query.finish();
     Ok(if query.is_empty() { "/customers".into() } else { format!("/customers?{query}") })
+}
+
+/// What the waterfall of a filter is asked by.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub struct Asked {
+    filter: String,
+}
+
+#[derive(Template)]
+#[template(path = "filters/_figures.html")]
+struct FiguresPiece {
+    rows: Vec<Figures>,
+}
+
+/// `GET /customers/filter/figures`: the figures beside the rows, each for the place that waits for it.
+pub async fn figures(db: Data<Db>, asked: Query<Asked>) -> Result<HttpResponse, Error> {
+    let falls = db
+        .read(move |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            let rule =
+                stored::open(&asked.filter, conn)?.map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
+            let filter = Filter::check(&rule, conn, &clock)?;
+            Ok::<_, Error>(waterfall::falls(&filter, conn)?)
+        })
+        .await?;
+    web::show(&FiguresPiece { rows: Figures::of(falls) })
 }
 
 #[derive(Template)]

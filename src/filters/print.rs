@@ -1,6 +1,5 @@
 //! The text form, printed so that reading it again gives the same tree, for every tree.
 
-use super::fields::Field;
 use super::operators::{Operator, Piece, is_keyword};
 use super::rule::{Condition, Join, Part, Rule, Term};
 use super::text::is_bare;
@@ -51,9 +50,9 @@ fn inside(own: Join, rows: &[Rule]) -> String {
 
 /// One condition: `tags contains (VIP, Wholesale)`.
 pub fn print_condition(condition: &Condition) -> String {
-    let Some(field) = Field::find(&condition.field) else { return format!("{} ?", condition.field) };
+    let field = &condition.field;
     let Some(operator) = Operator::find(field, &condition.op) else {
-        return format!("{} {} ?", condition.field, condition.op.replace('_', " "));
+        return format!("{} {} ?", field.key, condition.op.replace('_', " ")).replace("  ", " ");
     };
     let mut words = vec![field.key.to_string()];
     let mut parts = condition.parts.iter();
@@ -74,6 +73,7 @@ pub fn print_condition(condition: &Condition) -> String {
                 },
                 Some(Part::Unit(unit)) => unit.after(&count).to_string(),
                 Some(Part::Word(word)) => word.to_string(),
+                Some(Part::Inner(rule)) => format!("({})", print(rule)),
                 Some(Part::One(None)) | None => "?".into(),
             },
         });

@@ -1,7 +1,11 @@
 //! A filter as it travels: a tree of groups and conditions in plain words that may be wrong or unfinished.
 //!
 //! The three spellings (text, JSON, the builder's form) all read into and print from this. A path names a node:
-//! `[0, 2]` is the third row of the group that is the root's first row; `[]` is the root, which is always a group.
+//! `[0, 2]` is the third row of the group that is the root's first row; `[]` is the root, which is always a group. The
+//! filter inside `purchases any where (…)` is a group as well, with the path of its condition.
+
+use super::fields::{Field, Scope};
+use std::sync::Arc;
 
 /// How the rows of a group are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,8 @@ pub enum Part {
     Unit(Unit),
     /// One word of a fixed list, such as who tagged.
     Word(&'static str),
+    /// The filter over one purchase; always a group.
+    Inner(Box<Rule>),
 }
 
 impl Part {
@@ -97,12 +103,30 @@ impl Part {
     }
 }
 
-/// One row: field, operator, and a part for each hole of the operator. Names are kept as given, known or not.
+/// One row: field, operator, and a part for each hole of the operator. The field may be one that is not known
+/// ([`Field::unknown`]), the operator a word that means nothing: that is told when the rule is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    pub field: String,
+    pub field: Arc<Field>,
     pub op: String,
     pub parts: Vec<Part>,
+}
+
+impl Condition {
+    /// The filter inside, of `purchases any where (…)`.
+    pub fn inner(&self) -> Option<&Rule> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Inner(rule) => Some(&**rule),
+            _ => None,
+        })
+    }
+
+    fn inner_mut(&mut self) -> Option<&mut Rule> {
+        self.parts.iter_mut().find_map(|part| match part {
+            Part::Inner(rule) => Some(&mut **rule),
+            _ => None,
+        })
+    }
 }
 
 /// A node of the tree.
@@ -138,56 +162,80 @@ impl Rule {
         }
     }
 
-    /// How many conditions the tree holds.
+    /// The rows of a group, or of the filter inside a condition.
+    pub fn rows(&self) -> Option<&[Rule]> {
+        match self {
+            Rule::Group(_, rows) => Some(rows),
+            Rule::Where(condition) => condition.inner()?.rows(),
+        }
+    }
+
+    fn rows_mut(&mut self) -> Option<&mut Vec<Rule>> {
+        match self {
+            Rule::Group(_, rows) => Some(rows),
+            Rule::Where(condition) => condition.inner_mut()?.rows_mut(),
+        }
+    }
+
+    /// How many conditions the tree holds; one with a filter inside counts as those.
     pub fn conditions(&self) -> usize {
         match self {
-            Rule::Where(_) => 1,
+            Rule::Where(condition) => condition.inner().map_or(1, Rule::conditions),
             Rule::Group(_, rows) => rows.iter().map(Rule::conditions).sum(),
         }
     }
 
-    /// How deep groups go; the root alone is 1.
+    /// How deep groups go; the root alone is 1. The filter inside a condition counts like a group.
     pub fn depth(&self) -> usize {
         match self {
-            Rule::Where(_) => 0,
+            Rule::Where(condition) => condition.inner().map_or(0, Rule::depth),
             Rule::Group(_, rows) => 1 + rows.iter().map(Rule::depth).max().unwrap_or(0),
         }
     }
 
     pub fn at(&self, path: &[usize]) -> Option<&Rule> {
-        match (path, self) {
-            ([], node) => Some(node),
-            ([first, rest @ ..], Rule::Group(_, rows)) => rows.get(*first)?.at(rest),
-            _ => None,
+        match path {
+            [] => Some(self),
+            [first, rest @ ..] => self.rows()?.get(*first)?.at(rest),
         }
     }
 
     pub fn at_mut(&mut self, path: &[usize]) -> Option<&mut Rule> {
-        match (path, self) {
-            ([], node) => Some(node),
-            ([first, rest @ ..], Rule::Group(_, rows)) => rows.get_mut(*first)?.at_mut(rest),
-            _ => None,
+        match path {
+            [] => Some(self),
+            [first, rest @ ..] => self.rows_mut()?.get_mut(*first)?.at_mut(rest),
         }
+    }
+
+    /// Whose fields the rows at `path` name.
+    pub fn scope_at(&self, path: &[usize]) -> Scope {
+        let inside = (0..=path.len()).any(|length| matches!(self.at(&path[..length]), Some(Rule::Where(_))));
+        if inside { Scope::Purchase } else { Scope::Customer }
     }
 
     /// Appends a row to the group at `path`; false if there is no group.
     pub fn push(&mut self, path: &[usize], row: Rule) -> bool {
-        match self.at_mut(path) {
-            Some(Rule::Group(_, rows)) => {
+        match self.at_mut(path).and_then(Rule::rows_mut) {
+            Some(rows) => {
                 rows.push(row);
                 true
             }
-            _ => false,
+            None => false,
+        }
+    }
+
+    /// Puts a row into the group at `path`, at a place.
+    pub fn insert(&mut self, path: &[usize], place: usize, row: Rule) {
+        if let Some(rows) = self.at_mut(path).and_then(Rule::rows_mut) {
+            rows.insert(place.min(rows.len()), row);
         }
     }
 
     /// Takes a row out. A group left without rows goes with it, as a person who removes its last row means.
     pub fn remove(&mut self, path: &[usize]) -> Option<Rule> {
         let (last, parent) = path.split_last()?;
-        let (taken, emptied) = match self.at_mut(parent)? {
-            Rule::Group(_, rows) if *last < rows.len() => (rows.remove(*last), rows.is_empty()),
-            _ => return None,
-        };
+        let rows = self.at_mut(parent)?.rows_mut().filter(|rows| *last < rows.len())?;
+        let (taken, emptied) = (rows.remove(*last), rows.is_empty());
         if emptied && !parent.is_empty() {
             self.remove(parent);
         }
@@ -197,7 +245,7 @@ impl Rule {
     /// Moves a row one place up (-1) or down (+1) among its siblings; at an end it leaves its group.
     pub fn shift(&mut self, path: &[usize], by: isize) -> bool {
         let Some((last, parent)) = path.split_last() else { return false };
-        let Some(Rule::Group(_, rows)) = self.at_mut(parent) else { return false };
+        let Some(rows) = self.at_mut(parent).and_then(Rule::rows_mut) else { return false };
         let Some(target) = last.checked_add_signed(by).filter(|target| *target < rows.len()) else {
             return self.lift(path, by);
         };
@@ -214,30 +262,39 @@ impl Rule {
         let Some((place, grandparent)) = parent.split_last().map(|(place, rest)| (*place, rest.to_vec())) else {
             return false;
         };
-        let alone = matches!(self.at(parent), Some(Rule::Group(_, rows)) if rows.len() == 1);
+        // What is said of a purchase cannot be said of a customer.
+        let alone = match self.at(parent) {
+            Some(Rule::Group(_, rows)) => rows.len() == 1,
+            _ => return false,
+        };
         let Some(row) = self.remove(path) else { return false };
-        if let Some(Rule::Group(_, rows)) = self.at_mut(&grandparent) {
+        if let Some(rows) = self.at_mut(&grandparent).and_then(Rule::rows_mut) {
             let target = if by > 0 && !alone { place + 1 } else { place };
             rows.insert(target.min(rows.len()), row);
         }
         true
     }
 
-    /// Every condition with its path, in reading order.
+    /// Every condition with its path, in reading order; those inside another follow it.
     pub fn each_condition<'a>(&'a self, visit: &mut impl FnMut(&[usize], &'a Condition)) {
         fn walk<'a>(node: &'a Rule, path: &mut Vec<usize>, visit: &mut impl FnMut(&[usize], &'a Condition)) {
-            match node {
-                Rule::Where(condition) => visit(path, condition),
-                Rule::Group(_, rows) => {
-                    for (index, row) in rows.iter().enumerate() {
-                        path.push(index);
-                        walk(row, path, visit);
-                        path.pop();
-                    }
-                }
+            if let Rule::Where(condition) = node {
+                visit(path, condition);
+            }
+            for (index, row) in node.rows().into_iter().flatten().enumerate() {
+                path.push(index);
+                walk(row, path, visit);
+                path.pop();
             }
         }
         walk(self, &mut Vec::new(), visit)
+    }
+
+    pub fn each_condition_mut(&mut self, visit: &mut impl FnMut(&mut Condition)) {
+        if let Rule::Where(condition) = self {
+            visit(condition);
+        }
+        self.rows_mut().into_iter().flatten().for_each(|row| row.each_condition_mut(visit));
     }
 
     /// Every value that was filled in.
@@ -250,6 +307,7 @@ impl Rule {
                     match part {
                         Part::One(Some(term)) => visit(&frame, hole, term),
                         Part::Many(terms) => terms.iter_mut().for_each(|term| visit(&frame, hole, term)),
+                        Part::Inner(rule) => rule.each_term_mut(visit),
                         _ => {}
                     }
                 }

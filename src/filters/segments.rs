@@ -1,8 +1,10 @@
 //! Conditions on segments: a filter may name segments, whose filters may name others. What is named is looked up once,
 //! before anything is asked; a circle, a chain that is too long and a segment that is gone are told on the row.
 
+use super::Ground;
 use super::ask::{Ask, Source};
 use super::asked::Asked;
+use super::fields::Fields;
 use super::names::{Looks, numbered};
 use super::rule::{Rule, Term};
 use crate::db::Conn;
@@ -30,7 +32,7 @@ pub type Segments = HashMap<i64, Named>;
 type Row = (i64, String, String, String, Option<String>);
 
 /// Looks up the segments a rule names and those behind them, level by level: each is read once, so a circle ends.
-pub fn behind(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Segments> {
+pub fn behind(rule: &mut Rule, fields: &Fields, conn: &mut Conn) -> QueryResult<Segments> {
     let mut found = Segments::new();
     let mut wanted = Looks::at(rule, super::operators::Input::Segment);
     while !wanted.is_empty() {
@@ -45,7 +47,7 @@ pub fn behind(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Segments> {
             if found.contains_key(&id) {
                 continue;
             }
-            let rule = (kind == "dynamic").then(|| match filter.as_deref().map(Rule::read) {
+            let rule = (kind == "dynamic").then(|| match filter.as_deref().map(|filter| Rule::read(filter, fields)) {
                 Some(Ok(mut rule)) => {
                     wanted.and(&mut rule, super::operators::Input::Segment);
                     Ok(rule)
@@ -104,7 +106,8 @@ fn within(asked: &Asked, id: i64) -> Result<Ask, String> {
         Some(Err(words)) => Err(format!("Segment “{}” cannot be answered: {words}", segment.name)),
         Some(Ok(rule)) => {
             let inside: Vec<i64> = asked.inside.iter().copied().chain([id]).collect();
-            super::build(rule, asked.clock, asked.known, &inside)
+            Ground { clock: asked.clock, known: asked.known, inside: &inside }
+                .build(rule)
                 .map_err(|words| format!("Segment “{}” cannot be answered: {words}", segment.name))
         }
     }

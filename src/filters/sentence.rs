@@ -81,16 +81,17 @@ impl Said {
     }
 
     fn condition(&mut self, condition: &Condition) {
-        let known = Field::find(&condition.field)
-            .and_then(|field| Operator::find(field, &condition.op).map(|operator| (field, operator)));
-        let Some((field, operator)) = known else { return self.word(&super::print_condition(condition)) };
+        let field = &*condition.field;
+        let Some(operator) = Operator::find(field, &condition.op) else {
+            return self.word(&super::print_condition(condition));
+        };
         let holes: Vec<&Piece> = operator.holes().collect();
         let mut rest = operator.say;
         while let Some(open) = rest.find('{') {
             self.word(&rest[..open]);
             let close = rest[open..].find('}').map_or(rest.len(), |at| open + at);
             match &rest[open + 1..close] {
-                "f" => self.word(field.spoken),
+                "f" => self.word(&field.spoken),
                 hole => {
                     let (index, both) = match hole.strip_suffix('&') {
                         Some(index) => (index, " and "),
@@ -129,6 +130,11 @@ impl Said {
                 self.push(&format!("\u{200b}{}", unit.after(count.unwrap_or_default())).replace('\u{200b}', ""), true)
             }
             Some(Part::Word(word)) => self.push(word, true),
+            Some(Part::Inner(rule)) => match &**rule {
+                rule if rule.is_empty() => self.push("…", true),
+                Rule::Group(join, rows) if *join != Join::None && rows.len() == 1 => self.rows(*join, rows),
+                rule => self.node(rule),
+            },
             _ => self.push("…", true),
         }
     }

@@ -1,5 +1,6 @@
 //! Filters whose text is too long for a URL: kept by a hash of their text, spoken of as `~KEY` (SPEC 2.4).
 
+use super::fields::Fields;
 use super::{Mistake, Rule};
 use crate::db::Conn;
 use crate::db::schema::stored_filters;
@@ -32,10 +33,11 @@ pub fn keep(text: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<Strin
 
 /// Reads what a URL holds: `~KEY`, the text form, or JSON. The outer result is the database's.
 pub fn open(spelling: &str, conn: &mut Conn) -> QueryResult<Result<Rule, Mistake>> {
-    let Some(key) = spelling.trim().strip_prefix('~') else { return Ok(Rule::read(spelling)) };
+    let fields = Fields::load(conn)?;
+    let Some(key) = spelling.trim().strip_prefix('~') else { return Ok(Rule::read(spelling, &fields)) };
     let text: Option<String> = stored_filters::table.find(key).select(stored_filters::text).first(conn).optional()?;
     Ok(match text {
-        Some(text) => Rule::read(&text),
+        Some(text) => Rule::read(&text, &fields),
         None => Err(Mistake { position: 1, message: "this stored filter is not here".into(), suggestion: None }),
     })
 }

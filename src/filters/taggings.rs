@@ -69,8 +69,7 @@ pub fn any_name_contains(asked: &Asked) -> Result<Ask, String> {
 
 pub fn tagged_in_the_last(asked: &Asked) -> Result<Ask, String> {
     let id = asked.tag(0)?;
-    let (n, unit) = asked.span(1)?;
-    let range = asked.clock.in_the_last(n, unit).ok_or("That is before the calendar begins.")?;
+    let range = super::times::until_now(asked)?;
     let (Some(from), Some(before)) = (range.from, range.before) else { return Ok(one(id)) };
     Ok(Ask::tags(Box::new(
         taggings::tag_id.eq(id).and(taggings::tagged_at.ge(from)).and(taggings::tagged_at.lt(before)),

@@ -5,6 +5,7 @@
 //! chain     = term { "and" term } | term { "or" term }          never mixed without parentheses
 //! term      = "(" chain ")" | ("all" | "any" | "not") "(" [chain] ")" | condition
 //! condition = field operator-words-and-values | "everyone"
+//!           | "purchases" ("any" | "none") "where" "(" [chain] ")"     its conditions are about one purchase
 //! value     = bare word | "quoted, \" inside" | "?"               lists: (a, b)
 //! ```
 //!
@@ -12,7 +13,7 @@
 //! what was expected and the nearest known word.
 
 use super::Mistake;
-use super::fields::{FIELDS, Field, nearest};
+use super::fields::{Field, Fields, Scope, nearest};
 use super::operators::{Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, Part, Rule, Term, Unit};
 use winnow::ascii::multispace0;
@@ -104,13 +105,13 @@ fn tokens(text: &str) -> Result<Vec<Token>, Mistake> {
 }
 
 /// Reads the text form. Empty text is the empty tree. Names are not looked up here.
-pub fn parse(text: &str) -> Result<Rule, Mistake> {
+pub fn parse(text: &str, fields: &Fields) -> Result<Rule, Mistake> {
     let tokens = tokens(text)?;
-    let mut reader = Reader { tokens: &tokens, at: 0, depth: 0 };
+    let mut reader = Reader { tokens: &tokens, at: 0, depth: 0, fields, scope: Scope::Customer };
     if reader.peek() == &Kind::End {
         return Ok(Rule::default());
     }
-    let (join, mut terms) = reader.chain()?;
+    let rule = reader.root()?;
     if reader.peek() != &Kind::End {
         return Err(reader.surprise(if reader.peek() == &Kind::Close {
             "this parenthesis was never opened"
@@ -118,16 +119,16 @@ pub fn parse(text: &str) -> Result<Rule, Mistake> {
             "expected “and”, “or” or the end"
         }));
     }
-    Ok(match (join, terms.len()) {
-        (None, 1) => terms.remove(0).rooted(),
-        (join, _) => Rule::Group(join.unwrap_or(Join::All), terms),
-    })
+    Ok(rule)
 }
 
 struct Reader<'a> {
     tokens: &'a [Token],
     at: usize,
     depth: usize,
+    fields: &'a Fields,
+    /// Whose fields are read here.
+    scope: Scope,
 }
 
 impl Reader<'_> {
@@ -200,6 +201,24 @@ impl Reader<'_> {
         }
     }
 
+    /// A whole filter: one group is the root itself.
+    fn root(&mut self) -> Result<Rule, Mistake> {
+        let (join, mut terms) = self.chain()?;
+        Ok(match (join, terms.len()) {
+            (None, 1) => terms.remove(0).rooted(),
+            (join, _) => Rule::Group(join.unwrap_or(Join::All), terms),
+        })
+    }
+
+    /// Far deeper than any filter may be: only so that hostile text cannot exhaust the stack.
+    fn deeper(&mut self) -> Result<(), Mistake> {
+        if self.depth >= 10 * DEEPEST {
+            return Err(self.mistake(format!("groups may be {DEEPEST} deep"), None));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
     fn term(&mut self) -> Result<Rule, Mistake> {
         let opens = self.after() == &Kind::Open;
         let join = match self.word().map(str::to_lowercase).as_deref() {
@@ -218,12 +237,8 @@ impl Reader<'_> {
         if self.peek() != &Kind::Open {
             return self.condition().map(Rule::Where);
         }
-        // Far deeper than any filter may be: only so that hostile text cannot exhaust the stack.
-        if self.depth >= 10 * DEEPEST {
-            return Err(self.mistake(format!("groups may be {DEEPEST} deep"), None));
-        }
+        self.deeper()?;
         self.next();
-        self.depth += 1;
         let inside = match (join, self.peek()) {
             (Some(join), Kind::Close) => Rule::Group(join, Vec::new()),
             _ => {
@@ -253,10 +268,16 @@ impl Reader<'_> {
             return Err(self.surprise("expected a field, “not” or “(”"));
         };
         // `tags` may be left out before `tagged`.
-        let field = if word.eq_ignore_ascii_case("tagged") { Field::find("tags") } else { Field::find(word) };
-        let Some(field) = field else {
-            let near = nearest(word, FIELDS.iter().map(|field| field.key));
-            return Err(self.mistake(format!("there is no field {word}"), near.map(str::to_string)));
+        let name = if word.eq_ignore_ascii_case("tagged") { "tags" } else { word };
+        let Some(field) = self.fields.find(self.scope, name).cloned() else {
+            let near = self.fields.nearest(self.scope, word);
+            let said = match self.scope {
+                Scope::Customer => format!("there is no field {word}"),
+                Scope::Purchase => {
+                    format!("a purchase has no field {word}, only product, amount, currency and purchased_at")
+                }
+            };
+            return Err(self.mistake(said, near));
         };
         if !self.is("tagged") {
             self.next();
@@ -264,13 +285,13 @@ impl Reader<'_> {
         let start = self.at;
         // The longest words first: "contains all" before "contains". Where its values do not follow, a shorter one may
         // still fit ("country is IN"), so the mistake told is the one that came furthest.
-        let mut operators: Vec<&Operator> = Operator::of(field).collect();
+        let mut operators: Vec<&Operator> = Operator::of(&field).collect();
         operators.sort_by_key(|operator| std::cmp::Reverse(operator.opening().split(' ').count()));
         let mut furthest: Option<(usize, Mistake)> = None;
         for operator in operators {
             self.at = start;
             match self.values(operator) {
-                Ok(Some(parts)) => return Ok(Condition { field: field.key.into(), op: operator.key.into(), parts }),
+                Ok(Some(parts)) => return Ok(Condition { field, op: operator.key.into(), parts }),
                 Ok(None) => {}
                 Err(mistake) if furthest.as_ref().is_none_or(|(at, _)| self.at > *at) => {
                     furthest = Some((self.at, mistake))
@@ -281,7 +302,7 @@ impl Reader<'_> {
         self.at = start;
         Err(match furthest {
             Some((_, mistake)) => mistake,
-            None => self.unknown_operator(field),
+            None => self.unknown_operator(&field),
         })
     }
 
@@ -328,6 +349,7 @@ impl Reader<'_> {
                     }
                     self.next();
                 }
+                Piece::Inner => parts.push(Part::Inner(Box::new(self.inner()?))),
                 Piece::One(..) => parts.push(Part::One(self.value()?)),
                 Piece::Many(_) => parts.push(Part::Many(self.list()?)),
                 Piece::Unit => match self.word().map(|word| (Unit::parse(word), word)) {
@@ -354,6 +376,25 @@ impl Reader<'_> {
             }
         }
         Ok(Some(parts))
+    }
+
+    /// The filter over one purchase, in its parentheses.
+    fn inner(&mut self) -> Result<Rule, Mistake> {
+        if self.peek() != &Kind::Open {
+            return Err(self.surprise("expected “(” and what the purchase was"));
+        }
+        self.deeper()?;
+        self.next();
+        let around = std::mem::replace(&mut self.scope, Scope::Purchase);
+        let rule = if self.peek() == &Kind::Close { Ok(Rule::default()) } else { self.root() };
+        self.scope = around;
+        let rule = rule?;
+        if self.peek() != &Kind::Close {
+            return Err(self.surprise("expected “and”, “or” or “)”"));
+        }
+        self.next();
+        self.depth -= 1;
+        Ok(rule)
     }
 
     /// A value, or `None` for `?`. A keyword that stands where only a value can is read as the value.

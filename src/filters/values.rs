@@ -1,9 +1,9 @@
 //! Values to offer while a person types into the builder: tags by name, and what is there in fields with few values.
 
-use super::fields::countries;
+use super::fields::{Fields, Place, Scope, countries};
 use super::texts::literal;
 use crate::db::Conn;
-use crate::db::schema::{customers, segments, taggings, tags};
+use crate::db::schema::{custom_values, customers, purchases, segments, taggings, tags};
 use crate::fold::fold;
 use diesel::prelude::*;
 
@@ -17,6 +17,9 @@ pub struct Offer {
 }
 
 const MOST: i64 = 8;
+
+/// The built-in fields with few enough different values to offer.
+pub const OFFERED: &[&str] = &["country", "city", "language", "product"];
 
 /// Offers that fit what was typed, the most frequent first. Unknown fields offer nothing.
 pub fn fitting(field: &str, typed: &str, conn: &mut Conn) -> QueryResult<Vec<Offer>> {
@@ -82,7 +85,46 @@ pub fn fitting(field: &str, typed: &str, conn: &mut Conn) -> QueryResult<Vec<Off
                 .load(conn)?;
             Ok(plain(rows, str::to_string))
         }
-        _ => Ok(Vec::new()),
+        "product" => {
+            let rows: Vec<(Option<String>, i64)> = purchases::table
+                .filter(purchases::product_folded.like(pattern).escape('\\'))
+                .group_by(purchases::product_folded)
+                .select((diesel::dsl::max(purchases::product), diesel::dsl::count_star()))
+                .order((diesel::dsl::count_star().desc(), purchases::product_folded))
+                .limit(MOST)
+                .load(conn)?;
+            // A purchase is not a customer: no number stands beside it.
+            let mut offers = plain(rows, str::to_string);
+            offers.iter_mut().for_each(|offer| offer.customers = None);
+            Ok(offers)
+        }
+        custom => {
+            let fields = Fields::load(conn)?;
+            let Some(field) = fields.find(Scope::Customer, custom) else { return Ok(Vec::new()) };
+            let Place::Custom(id) = field.place else { return Ok(Vec::new()) };
+            let rows: Vec<(Option<String>, i64)> = custom_values::table
+                .filter(custom_values::field_id.eq(id))
+                .filter(custom_values::folded.like(pattern).escape('\\'))
+                .group_by(custom_values::folded)
+                .select((diesel::dsl::max(custom_values::value), diesel::dsl::count_star()))
+                .order((diesel::dsl::count_star().desc(), custom_values::folded))
+                .limit(MOST)
+                .load(conn)?;
+            let mut offers = plain(rows, str::to_string);
+            // A choice nobody has yet can be asked for as well.
+            let wanted = fold(typed);
+            for choice in field.choices.iter().filter(|choice| fold(choice).contains(&wanted)) {
+                if !offers.iter().any(|offer| fold(&offer.value) == fold(choice)) {
+                    offers.push(Offer {
+                        value: choice.clone(),
+                        label: choice.clone(),
+                        colour: None,
+                        customers: Some(0),
+                    });
+                }
+            }
+            Ok(offers)
+        }
     }
 }
 

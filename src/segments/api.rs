@@ -4,6 +4,7 @@ use super::{Kind, Problem, Segment, Wish, members};
 use crate::agents::{Caller, Right};
 use crate::customers::api::{Params, Refusal, list, respond, spell_time};
 use crate::db::{Conn, Db};
+use crate::filters::fields::Fields;
 use crate::filters::{Rule, count};
 use crate::web::Error;
 use crate::workspace::{Clock, Workspace};
@@ -102,8 +103,8 @@ pub async fn create(db: Data<Db>, caller: Caller, body: Json<Value>) -> Result<H
             Value::Null => None,
             // No words are no filter: a fixed list begins with nobody, never with everybody.
             Value::String(text) if text.trim().is_empty() => None,
-            Value::String(text) => Some(Rule::read(text)?),
-            json => Some(Rule::from_json(json)?),
+            Value::String(text) => Some(Rule::read(text, &Fields::load(conn)?)?),
+            json => Some(Rule::from_json(json, &Fields::load(conn)?)?),
         };
         let segment = Segment::create(&Wish { name, kind, rule, private }, &caller, conn, &clock)?;
         view(&segment, conn, &clock)

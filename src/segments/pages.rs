@@ -281,7 +281,7 @@ pub async fn show(
         })
         .await?;
     if page.line.segment.is_dynamic() {
-        page.open = filters::pages::address(&db, &rule, "").await?;
+        page.open = filters::pages::address(&db, &rule, &[]).await?;
     }
     htmx.show(&page, page.as_members())
 }

@@ -5,6 +5,7 @@ use crate::agents::{Caller, Mistakes, audit};
 use crate::customers::clean;
 use crate::db::{Conn, Db};
 use crate::filters::Rule;
+use crate::filters::fields::Fields;
 use crate::fold::fold;
 use crate::web::{self, Chrome, Error};
 use crate::workspace::{Clock, Workspace};
@@ -73,7 +74,7 @@ impl IndexPage {
 /// The list of customers that carry a tag.
 fn carriers(name: &str) -> String {
     let asked = json!({ "all": [{ "field": "tags", "op": "contains", "value": [name] }] });
-    let text = Rule::from_json(&asked).map(|rule| rule.to_text()).unwrap_or_default();
+    let text = Rule::from_json(&asked, Fields::built_in()).map(|rule| rule.to_text()).unwrap_or_default();
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("filter", &text).finish();
     format!("/customers?{query}")
 }

@@ -8,6 +8,7 @@ use muster::customers::Customer;
 use muster::customers::list::{List, Page, Sort};
 use muster::db::schema::{customers, tags as tag_rows};
 use muster::db::{Conn, Db, Trouble};
+use muster::filters::fields::Fields;
 use muster::filters::{self, Filter, Rule};
 use muster::segments::{Kind, Problem, Segment, Wish, holding, members};
 use muster::tags::{self, Mark, Source, Tag};
@@ -17,7 +18,12 @@ fn write<T>(db: &Db, work: impl FnOnce(&mut Conn) -> T) -> T {
 }
 
 fn wish(name: &str, kind: Kind, filter: &str) -> Wish {
-    Wish { name: name.into(), kind, rule: Some(Rule::read(filter).expect("a filter")), private: false }
+    Wish {
+        name: name.into(),
+        kind,
+        rule: Some(Rule::read(filter, Fields::built_in()).expect("a filter")),
+        private: false,
+    }
 }
 
 fn save(name: &str, kind: Kind, filter: &str, conn: &mut Conn) -> Segment {
@@ -120,7 +126,10 @@ fn a_segment_selects_whom_its_filter_selects() {
                 let saved = save(&format!("Saved {number}"), Kind::Dynamic, asked, conn);
                 assert_eq!(who(&saved, conn), *expected, "{asked}");
                 let told = saved.filter(conn, &clock()).unwrap().rule().to_json();
-                let meant = Filter::check(&Rule::read(asked).unwrap(), conn, &clock()).unwrap().rule().to_json();
+                let meant = Filter::check(&Rule::read(asked, Fields::built_in()).unwrap(), conn, &clock())
+                    .unwrap()
+                    .rule()
+                    .to_json();
                 assert_eq!(told, meant, "kept as it was asked");
                 let frozen = save(&format!("Frozen {number}"), Kind::Static, asked, conn);
                 assert_eq!(who(&frozen, conn), *expected, "{asked}, frozen");

@@ -7,6 +7,7 @@ use muster::customers::list::{COLUMNS, List, Page, Sort};
 use muster::customers::{Channel, Consent, Consents, Customer, Draft, Problem, set_consent};
 use muster::db::schema::customers;
 use muster::db::{Conn, Db, Trouble};
+use muster::filters::fields::Fields;
 use muster::filters::{Filter, Rule};
 
 fn draft(name: &str, email: &str) -> Draft {
@@ -222,14 +223,15 @@ fn pages_hold_a_filter_and_an_exact_total() {
     for_each_database(|db| {
         let people = world(&db);
         write(&db, |conn| {
-            let rule = Rule::read("tags contains VIP").unwrap();
+            let rule = Rule::read("tags contains VIP", Fields::built_in()).unwrap();
             let vip = Filter::check(&rule, conn, &clock()).unwrap();
             assert_eq!(walk(&vip, "-last_seen_at", 1, conn), [people.eva, people.ana, people.cy]);
             let list = List::load(&vip, &Page::first(Sort::parse("name").unwrap(), 2), conn).unwrap();
             assert_eq!((list.total, list.from, list.to()), (3, 1, 2));
             let tags: Vec<&str> = list.rows[0].tags.iter().map(|tag| tag.name.as_str()).collect();
             assert_eq!(tags, ["VIP"]);
-            let none = Filter::check(&Rule::read("tags contains ?").unwrap(), conn, &clock()).unwrap();
+            let none =
+                Filter::check(&Rule::read("tags contains ?", Fields::built_in()).unwrap(), conn, &clock()).unwrap();
             let list = List::load(&none, &Page::first(Sort::default(), 50), conn).unwrap();
             assert_eq!((list.total, list.from, list.to(), list.next), (0, 0, 0, None));
         })

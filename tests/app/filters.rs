@@ -10,10 +10,12 @@
 
 use crate::support::{audiences, clock, for_each_database, world};
 use diesel::prelude::*;
+use muster::custom_fields::{CustomField, Kind};
 use muster::db::schema::customers;
 use muster::db::{Conn, Db, Trouble};
-use muster::filters::operators::{Meaning, OPERATORS};
-use muster::filters::{Filter, Rule, fields::Field};
+use muster::filters::fields::Fields;
+use muster::filters::operators::{Meaning, OPERATORS, Operator};
+use muster::filters::{Filter, Rule};
 
 pub struct Example {
     pub asked: &'static str,
@@ -132,6 +134,52 @@ pub const EXAMPLES: &[Example] = &[
     example("last_purchase_at more than 90 days ago",                 "Cy"),
     example("first_purchase_at is empty",                             "Di"),
 
+    // The rows of SPEC 3: plan is text, spend a number, and nobody's zero is nobody's nothing.
+    example("plan is pro",                                            "Ana, Di, Eva"),
+    example("custom.plan is not pro",                                 "Bo, Cy"),
+    example("plan is none of (pro, free)",                            "Bo"),
+    example("plan is empty",                                          "Bo"),
+    example("spend > 0",                                              "Ana, Di, Eva"),
+    example("spend <= 0",                                             "Bo"),
+    example("spend = 15.5",                                           "Di"),
+    example("spend not between 0 and 100",                            "Ana, Cy, Eva"),
+    example("spend is empty",                                         "Cy"),
+    example("(plan is pro or city is empty) and not (tags contains VIP)", "Di"),
+    example("not (plan is pro or city is empty)",                     "Bo"),
+
+    // A birthday is a day, never shifted: today is 8 September in São Paulo.
+    example("birthday today",                                         "Eva"),
+    example("birthday on 1990-09-08",                                 "Ana"),
+    example("birthday not on 1990-09-08",                             "Bo, Cy, Di, Eva"),
+    example("birthday before 1990-09-08",                             "Bo"),
+    example("birthday between 1988-02-29 and 1990-09-08",             "Ana, Bo"),
+    example("birthday anniversary today",                             "Ana, Eva"),
+    example("birthday anniversary in the next 7 days",                "Ana, Cy, Eva"),
+    example("birthday in the last 40 years",                          "Ana, Bo, Cy, Eva"),
+    example("birthday more than 30 years ago",                        "Ana, Bo"),
+    example("birthday is empty",                                      "Di"),
+
+    example("member is true",                                         "Ana, Di"),
+    example("member is not true",                                     "Bo, Cy, Eva"),       // Cy never said
+    example("member is false",                                        "Bo, Eva"),
+    example("member is not false",                                    "Ana, Cy, Di"),
+    example("member is empty",                                        "Cy"),
+    example("member is not empty",                                    "Ana, Bo, Di, Eva"),
+
+    example("size is m",                                              "Ana, Cy"),
+    example("size is not M",                                          "Bo, Di, Eva"),
+    example("size is any of (S, L)",                                  "Bo, Eva"),
+    example("size is none of (S, L)",                                 "Ana, Cy, Di"),
+    example("size is not empty",                                      "Ana, Bo, Cy, Eva"),
+
+    // Everybody who bought bought Boots, once: what stands in the parentheses is asked of one purchase.
+    example("purchases any where (product is Boots and amount >= 100)", "Ana, Eva"),
+    example("purchases none where (product is Boots and amount >= 100)", "Bo, Cy, Di"),
+    example("purchases any where (product is boots and purchased_at in the last 90 days)", "Ana, Bo"),
+    example("purchases any where (amount < 1 or not (currency is EUR or amount < 1000))", "Bo"),
+    example("purchases none where (product is not empty)",            "Di"),
+    example("purchases any where (product is Hat)",                   ""),
+
     example("everyone",                                               EVERYBODY),
     example("everyone and not (tags contains VIP)",                   "Bo, Di"),
     example("(country is BR or city is empty) and not (tags contains VIP)", "Bo, Di"),
@@ -140,10 +188,34 @@ pub const EXAMPLES: &[Example] = &[
     example("any (tags contains Wholesale or (city is empty and email_consent is opted in))", "Bo, Cy, Di"),
 ];
 
+/// The fields of the small world: its custom fields beside the built-in ones.
+fn fields() -> Fields {
+    let field = |(id, (key, kind)): (i64, (&str, Kind))| CustomField {
+        id,
+        key: key.into(),
+        label: key.into(),
+        kind,
+        choices: Vec::new(),
+        gone: false,
+    };
+    let kinds = [
+        ("plan", Kind::Text),
+        ("spend", Kind::Number),
+        ("birthday", Kind::Date),
+        ("member", Kind::YesNo),
+        ("size", Kind::Choice),
+    ];
+    Fields::with((1..).zip(kinds).map(field).collect())
+}
+
+fn read(asked: &str) -> Rule {
+    Rule::read(asked, &fields()).unwrap_or_else(|mistake| panic!("{asked}: {mistake}"))
+}
+
 /// The names of whoever matches.
 fn who(asked: &str, db: &Db) -> String {
     db.read_now::<_, Trouble>(|conn| {
-        let rule = Rule::read(asked).unwrap_or_else(|mistake| panic!("{asked}: {mistake}"));
+        let rule = Rule::read(asked, &Fields::load(conn)?).unwrap_or_else(|mistake| panic!("{asked}: {mistake}"));
         matching(&Filter::check(&rule, conn, &clock())?, conn)
     })
     .unwrap_or_else(|trouble| panic!("{asked}: {trouble}"))
@@ -174,10 +246,9 @@ fn every_example_selects_who_it_says() {
 fn every_operator_has_an_example() {
     let mut seen = Vec::new();
     for Example { asked, .. } in EXAMPLES {
-        let rule = Rule::read(asked).unwrap_or_else(|mistake| panic!("{asked}: {mistake}"));
+        let rule = read(asked);
         rule.each_condition(&mut |_, condition| {
-            let kind = Field::find(&condition.field).expect("a field").kind;
-            seen.push((kind, condition.op.clone()));
+            seen.push((condition.field.kind, condition.op.clone()));
         });
     }
     let missing: Vec<_> = OPERATORS
@@ -192,11 +263,10 @@ fn every_operator_has_an_example() {
 fn twins() -> Vec<(Rule, Rule)> {
     let mut twins = Vec::new();
     for Example { asked, .. } in EXAMPLES {
-        let negative = Rule::read(asked).unwrap_or_else(|mistake| panic!("{asked}: {mistake}")).rooted();
+        let negative = read(asked).rooted();
         let mut positive = negative.clone();
         let Some(Rule::Where(condition)) = positive.at_mut(&[0]) else { continue };
-        let field = Field::find(&condition.field).expect("a field");
-        let operator = muster::filters::operators::Operator::find(field, &condition.op).expect("an operator");
+        let operator = Operator::find(&condition.field, &condition.op).expect("an operator");
         if let (Meaning::Not(twin), 1) = (&operator.meaning, negative.conditions()) {
             condition.op = twin.to_string();
             twins.push((positive, negative));
@@ -233,11 +303,20 @@ fn a_negative_is_everybody_its_positive_is_not() {
 fn a_filter_that_makes_no_sense_selects_nobody_and_says_why() {
     for_each_database(|db| {
         world(&db);
-        for asked in
-            ["tags does not contain \"no such tag\"", "tags contains ?", "created_at after yesterweek", "name is ?"]
-        {
+        for asked in [
+            "tags does not contain \"no such tag\"",
+            "tags contains ?",
+            "created_at after yesterweek",
+            "name is ?",
+            "size is not Huge",
+            "birthday in the last 3 hours",
+            "purchases none where ()",
+            "purchases none where (product is ?)",
+            "purchases none where (amount > ten)",
+            "spend != many",
+        ] {
             db.read_now::<_, Trouble>(|conn| {
-                let rule = Rule::read(asked).unwrap_or_else(|mistake| panic!("{asked}: {mistake}"));
+                let rule = read(asked);
                 let filter = Filter::check(&rule, conn, &clock())?;
                 assert!(!filter.problems().is_empty(), "{asked} is told what is wrong");
                 assert_eq!(muster::filters::count(&filter, conn)?, 0, "{asked}");

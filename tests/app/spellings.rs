@@ -1,17 +1,32 @@
 //! The spellings of a filter: reading, printing, and mistakes that say where and what.
 
+use muster::custom_fields::{CustomField, Kind};
 use muster::filters::Rule;
-use muster::filters::fields::FIELDS;
+use muster::filters::fields::{Field, Fields, Scope};
 use muster::filters::operators::{Operator, Piece};
 use muster::filters::rule::{Condition, Join, Part, Term, Unit};
 use proptest::prelude::*;
+use std::sync::Arc;
+
+/// Every built-in field, and a custom one of each type.
+fn fields() -> Fields {
+    let field = |(id, kind): (i64, Kind)| CustomField {
+        id,
+        key: format!("a_{}", kind.key()),
+        label: format!("A {}", kind.words()),
+        kind,
+        choices: vec!["Small".into(), "Large".into()],
+        gone: false,
+    };
+    Fields::with((1..).zip(Kind::ALL).map(field).collect())
+}
 
 fn read(text: &str) -> Rule {
-    Rule::read(text).unwrap_or_else(|mistake| panic!("{text}: {mistake}"))
+    Rule::read(text, &fields()).unwrap_or_else(|mistake| panic!("{text}: {mistake}"))
 }
 
 fn mistake(text: &str) -> String {
-    Rule::read(text).expect_err(text).to_string()
+    Rule::read(text, &fields()).expect_err(text).to_string()
 }
 
 #[test]
@@ -36,6 +51,15 @@ fn what_is_typed_prints_as_it_is_said() {
         ("tags count >= 2", "tags count >= 2"),
         ("not (name is a and name is b)", "not (name is a and name is b)"),
         ("not (any (name is a or name is b))", "not (any (name is a or name is b))"),
+        ("a_text IS a", "custom.a_text is a"),
+        ("custom.a_boolean is not true", "custom.a_boolean is not true"),
+        (
+            "purchases any where (product is \"Winter Hat\" and amount >= 100)",
+            "purchases any where (product is \"Winter Hat\" and amount >= 100)",
+        ),
+        ("purchases none where (not (product is a))", "purchases none where (not (product is a))"),
+        ("purchases none where (all (any (product is a)))", "purchases none where (all (any (product is a)))"),
+        ("purchases any where ()", "purchases any where ()"),
         ("", ""),
     ] {
         assert_eq!(read(typed).to_text(), printed, "{typed}");
@@ -72,6 +96,12 @@ fn a_mistake_says_where_what_and_the_nearest_word() {
     assert_eq!(mistake("name is são*").split(':').next(), Some("At character 12"));
     assert!(mistake("tags contains").contains("expected a value"));
     assert!(mistake(&"(".repeat(5000)).contains("deep"));
+    assert!(mistake("purchases any where (tags contains VIP)").contains("a purchase has no field tags"));
+    assert!(mistake("purchases any where (prodct is a)").contains("Did you mean product?"));
+    assert!(mistake("product is a").contains("no field product"));
+    assert!(mistake("purchases any where product is a").contains("expected “(”"));
+    assert!(mistake("a_txt is a").contains("Did you mean a_text?"));
+    assert!(mistake(&"purchases any where (".repeat(5000)).contains("no field purchases"));
     assert!(mistake("{\"field\":\"nam\",\"op\":\"is\",\"value\":\"x\"}").contains("Did you mean name?"));
 }
 
@@ -82,7 +112,7 @@ fn json_reads_as_the_text_says() {
         {"any":[{"field":"country","op":"is_any_of","value":["SE","NO"]},{"field":"city","op":"is_empty"}]},
         {"none":[{"field":"tags","op":"tagged_in_the_last","value":{"tag":"VIP","n":7,"unit":"days"}}]},
         {"field":"everyone"}]});
-    let rule = Rule::from_json(&json).expect("reads");
+    let rule = Rule::from_json(&json, &fields()).expect("reads");
     assert_eq!(
         rule.to_text(),
         "tags contains VIP and (country is any of (SE, NO) or city is empty) and not (tags tagged VIP in the last 7 days) and everyone"
@@ -94,7 +124,7 @@ fn json_reads_as_the_text_says() {
 fn a_number_in_json_says_all_that_was_typed() {
     for typed in ["7", "007", "\"0 \"", "+7"] {
         let rule = read(&format!("tags count >= {typed}"));
-        assert_eq!(Rule::from_json(&rule.to_json()), Ok(rule), "{typed}");
+        assert_eq!(Rule::from_json(&rule.to_json(), &fields()), Ok(rule), "{typed}");
     }
 }
 
@@ -109,44 +139,47 @@ fn part(piece: Piece) -> BoxedStrategy<Part> {
         Piece::Many(_) => proptest::collection::vec(term(), 0..4).prop_map(Part::Many).boxed(),
         Piece::Unit => proptest::sample::select(Unit::EACH.to_vec()).prop_map(Part::Unit).boxed(),
         Piece::Word(list) => proptest::sample::select(list.to_vec()).prop_map(Part::Word).boxed(),
+        Piece::Inner => tree(Scope::Purchase).prop_map(|rule| Part::Inner(Box::new(rule))).boxed(),
         Piece::Words(_) | Piece::Days => unreachable!("not a hole"),
     }
 }
 
-fn condition() -> impl Strategy<Value = Rule> {
-    let known: Vec<(&str, &Operator)> =
-        FIELDS.iter().flat_map(|field| Operator::of(field).map(|operator| (field.key, operator))).collect();
+fn condition(scope: Scope) -> impl Strategy<Value = Rule> {
+    let fields = fields();
+    let operators =
+        |field: &Arc<Field>| Operator::of(field).map(|operator| (field.clone(), operator)).collect::<Vec<_>>();
+    let known: Vec<(Arc<Field>, &Operator)> = fields.of(scope).iter().flat_map(operators).collect();
     proptest::sample::select(known).prop_flat_map(|(field, operator)| {
         let parts: Vec<BoxedStrategy<Part>> = operator.holes().map(|piece| part(*piece)).collect();
-        parts.prop_map(move |parts| Rule::Where(Condition { field: field.into(), op: operator.key.into(), parts }))
+        parts.prop_map(move |parts| Rule::Where(Condition { field: field.clone(), op: operator.key.into(), parts }))
     })
 }
 
-fn tree() -> impl Strategy<Value = Rule> {
-    let node = condition().prop_recursive(5, 40, 4, |inner| {
+fn tree(scope: Scope) -> BoxedStrategy<Rule> {
+    let node = condition(scope).prop_recursive(5, 40, 4, |inner| {
         (proptest::sample::select(Join::EACH.to_vec()), proptest::collection::vec(inner, 0..4))
             .prop_map(|(join, rows)| Rule::Group(join, rows))
     });
-    node.prop_map(Rule::rooted)
+    node.prop_map(Rule::rooted).boxed()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn printing_then_reading_gives_the_same_tree(rule in tree()) {
+    fn printing_then_reading_gives_the_same_tree(rule in tree(Scope::Customer)) {
         let text = rule.to_text();
-        prop_assert_eq!(Rule::read(&text).map_err(|mistake| TestCaseError::fail(format!("{text}: {mistake}")))?, rule);
+        prop_assert_eq!(Rule::read(&text, &fields()).map_err(|mistake| TestCaseError::fail(format!("{text}: {mistake}")))?, rule);
     }
 
     #[test]
-    fn writing_json_then_reading_gives_the_same_tree(rule in tree()) {
+    fn writing_json_then_reading_gives_the_same_tree(rule in tree(Scope::Customer)) {
         let json = rule.to_json();
-        prop_assert_eq!(Rule::from_json(&json).map_err(|mistake| TestCaseError::fail(format!("{json}: {mistake}")))?, rule);
+        prop_assert_eq!(Rule::from_json(&json, &fields()).map_err(|mistake| TestCaseError::fail(format!("{json}: {mistake}")))?, rule);
     }
 
     #[test]
     fn no_text_makes_the_reader_stumble(text in "\\PC{0,60}") {
-        let _ = Rule::read(&text);
+        let _ = Rule::read(&text, &fields());
     }
 }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster::agents::Caller;
+use muster::custom_fields::{self, CustomField};
 use muster::customers::{Channel, Consent, Customer, Draft, clean, set_consent};
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::Rule;
+use muster::filters::fields::Fields;
 use muster::purchases::{self, Bought};
 use muster::segments::{self, Kind, Segment, Wish};
 use muster::tags::{self, Mark, Source, Tag};
@@ -29,21 +31,27 @@ struct Person {
     consent: &'static str,
     /// One purchase when last seen: minor units.
     bought: Option<i64>,
+    /// The custom fields: plan (text), spend (number), birthday (date), member (yes/no), size (choice).
+    custom: [&'static str; 5],
 }
 
 #[rustfmt::skip]
 const PEOPLE: [Person; 5] = [
     // Written with accents; seen yesterday by her own clock, today by UTC.
-    Person { name: "Ana", email: "ana@example.com", phone: "+5511912345678", tags: &["VIP"], city: "São Paulo", country: "BR", last_seen: "2026-09-07T21:49:00-03:00", consent: "opted in", bought: Some(12_000) },
+    Person { name: "Ana", email: "ana@example.com", phone: "+5511912345678", tags: &["VIP"], city: "São Paulo", country: "BR", last_seen: "2026-09-07T21:49:00-03:00", consent: "opted in", bought: Some(12_000), custom: ["pro", "120", "1990-09-08", "yes", "M"] },
     // The same city as people type it; a tag that only begins with VIP; exactly on the edge of 90 days.
-    Person { name: "Bo", email: "bo@example.org", phone: "", tags: &["VIP-old", "Wholesale"], city: "sao paulo", country: "BR", last_seen: "2026-06-10T00:00:00-03:00", consent: "opted out", bought: Some(0) },
+    Person { name: "Bo", email: "bo@example.org", phone: "", tags: &["VIP-old", "Wholesale"], city: "sao paulo", country: "BR", last_seen: "2026-06-10T00:00:00-03:00", consent: "opted out", bought: Some(0), custom: ["", "0", "1988-02-29", "no", "L"] },
     // At a subdomain; no city; a second short of the edge of 90 days; never asked for consent.
-    Person { name: "Cy", email: "cy@mail.example.com", phone: "+4740001234", tags: &["VIP", "Wholesale"], city: "", country: "NO", last_seen: "2026-06-09T23:59:59-03:00", consent: "", bought: Some(1_550) },
+    Person { name: "Cy", email: "cy@mail.example.com", phone: "+4740001234", tags: &["VIP", "Wholesale"], city: "", country: "NO", last_seen: "2026-06-09T23:59:59-03:00", consent: "", bought: Some(1_550), custom: ["free", "", "2001-09-15", "", "M"] },
     // No address, no tags at all, a city of two spaces, never seen.
-    Person { name: "Di", email: "", phone: "", tags: &[], city: "  ", country: "", last_seen: "", consent: "opted in", bought: None },
+    Person { name: "Di", email: "", phone: "", tags: &[], city: "  ", country: "", last_seen: "", consent: "opted in", bought: None, custom: ["Pro", "15.5", "", "yes", ""] },
     // A tag with spaces around it in other case, a city full of wildcards, seen in the future.
-    Person { name: "Eva", email: "eva@example.com", phone: "", tags: &[" vip "], city: "100%_sure", country: "SE", last_seen: "2026-12-01T10:00:00-03:00", consent: "opted in", bought: Some(100_000) },
+    Person { name: "Eva", email: "eva@example.com", phone: "", tags: &[" vip "], city: "100%_sure", country: "SE", last_seen: "2026-12-01T10:00:00-03:00", consent: "opted in", bought: Some(100_000), custom: ["PRO", "1000", "2026-09-08", "no", "S"] },
 ];
+
+/// Key and type of the custom fields, in the order of [`Person::custom`].
+const CUSTOM: [(&str, &str); 5] =
+    [("plan", "text"), ("spend", "number"), ("birthday", "date"), ("member", "yes/no"), ("size", "choice")];
 
 /// The ids of the five, in order: `people.ana`.
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +69,27 @@ pub fn world(db: &Db) -> People {
         .write_now::<_, Trouble>(|conn| {
             let zone = chrono_tz::America::Sao_Paulo;
             Workspace { name: "Casa Verde".into(), zone, ..Workspace::default() }.save(conn)?;
-            PEOPLE.iter().enumerate().map(|(at, person)| add(at, person, conn)).collect::<Result<Vec<i64>, _>>()
+            for (key, kind) in CUSTOM {
+                let wish = custom_fields::Wish {
+                    key: key.into(),
+                    label: key.into(),
+                    kind: kind.into(),
+                    choices: "S\nM\nL".into(),
+                };
+                CustomField::create(&wish, conn, clock().stamp()).expect("a custom field");
+            }
+            let fields = CustomField::all(conn)?;
+            PEOPLE
+                .iter()
+                .enumerate()
+                .map(|(at, person)| add(at, person, &fields, conn))
+                .collect::<Result<Vec<i64>, _>>()
         })
         .expect("the five customers");
     People { ana: ids[0], bo: ids[1], cy: ids[2], di: ids[3], eva: ids[4] }
 }
 
-fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> {
+fn add(number: usize, person: &Person, fields: &[CustomField], conn: &mut Conn) -> Result<i64, Trouble> {
     let clock = clock();
     let noon_of_august_30 = clock.stamp() - TimeDelta::days(9);
     let typed = |cleaned: Result<Option<String>, String>| cleaned.expect("the world is typed rightly");
@@ -97,6 +119,11 @@ fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> 
         let bought = Bought { external_id: None, product: Some("Boots".into()), amount, currency: "EUR".into(), at };
         purchases::record(customer.id, &bought, conn)?;
     }
+    for ((key, _), typed) in CUSTOM.iter().zip(person.custom) {
+        let field = fields.iter().find(|field| field.key == *key).expect("a field");
+        let value = field.clean(typed).expect("a value");
+        custom_fields::set(customer.id, field, value.as_ref(), conn)?;
+    }
     Ok(customer.id)
 }
 
@@ -107,7 +134,7 @@ pub fn audiences(db: &Db) {
     let wish = |name: &str, kind, filter: &str| Wish {
         name: name.into(),
         kind,
-        rule: Some(Rule::read(filter).expect("a filter")),
+        rule: Some(Rule::read(filter, Fields::built_in()).expect("a filter")),
         private: false,
     };
     db.write_now::<_, segments::Problem>(|conn| {
