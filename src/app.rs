@@ -80,6 +80,7 @@ doors! {
     POST "/segments/members" Needs(Right::Customers) => crate::segments::joining::create;
     GET "/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::pages::show;
     POST "/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::pages::update;
+    GET "/segments/{id:\\d+}/why" Needs(Right::Customers) => crate::segments::why::show;
     GET "/segments/{id:\\d+}/edit" Needs(Right::Customers) => crate::segments::pages::edit;
     GET "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::ask_delete;
     POST "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::delete;

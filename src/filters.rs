@@ -11,6 +11,7 @@
 //! | `taggings`, `consents`, `segments`, `purchases` | what it asks of a table of its own |
 //! | [`ask`] | yes/no algebra over those, and the one expression it becomes |
 //! | [`sets`], [`waterfall`] | answers as sets, and the figures beside each row |
+//! | [`why`] | the same question about one customer, explained |
 //! | [`rule`] | the tree as it travels; `text`, `print`, `json`, [`form`] are its spellings |
 //! | [`moments`] | calendar words as instants |
 //! | [`sentence`], [`builder`] | the question in words, and as a form |
@@ -41,9 +42,11 @@ mod times;
 mod values;
 mod wanted;
 pub mod waterfall;
+pub mod why;
 
 pub use print::print_condition;
 pub use rule::Rule;
+pub use texts::literal;
 
 use crate::db::Conn;
 use crate::db::nodes::On;
@@ -130,6 +133,8 @@ pub struct Known {
     pub fields: Fields,
     /// How many decimals amounts have.
     decimals: u32,
+    /// What amounts are in.
+    currency: String,
 }
 
 /// A rule that was looked at: names resolved, values read, each problem on its row.

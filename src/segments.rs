@@ -8,8 +8,9 @@ pub mod api;
 pub mod joining;
 pub mod members;
 pub mod pages;
+pub mod why;
 
-pub use members::holding;
+pub use why::standing;
 
 use crate::agents::{Caller, Right};
 use crate::db::schema::segments;

@@ -6,6 +6,7 @@ use super::table::Table;
 use crate::agents::{Caller, Right};
 use crate::db::{Conn, Db};
 use crate::filters::builder::{self, Builder};
+use crate::filters::fields::Fields;
 use crate::filters::sentence::Bit;
 use crate::filters::{self, Filter, stored};
 use crate::segments::Segment;
@@ -98,7 +99,7 @@ fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Err
             let builder = Builder::of(&filter, carried, conn)?.spelled(&asked.filter);
             (Some(filter), builder)
         }
-        Err(mistake) => (None, Builder::mistaken(&asked.filter, &mistake, carried)),
+        Err(mistake) => (None, Builder::mistaken(&asked.filter, &mistake, carried, &Fields::load(conn)?)),
     };
     let list = match &filter {
         Some(filter) => List::load(filter, &page, conn)?.showing(&filter.tags()),

@@ -37,8 +37,8 @@ struct Profile {
     editor: Editor,
     taggings: Vec<Told>,
     days: Vec<Day>,
-    /// The segments she is in, as far as whoever looks may know.
-    segments: Vec<Segment>,
+    /// Every segment that whoever looks may know of, and whether she is in it.
+    segments: Vec<(Segment, bool)>,
     /// Purchases too old to be told one by one.
     older: i64,
 }
@@ -136,7 +136,7 @@ impl Profile {
             taggings: taggings.into_iter().map(|tagging| told(tagging, &clock)).collect(),
             days: days(events, &clock),
             older,
-            segments: segments::holding(id, caller, conn, &clock)?,
+            segments: segments::standing(id, caller, conn, &clock)?,
             customer,
         })
     }

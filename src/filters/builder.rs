@@ -1,11 +1,12 @@
 //! The tree drawn as a form: what the templates in `templates/filters` show. The form's names are those of `form`.
 
-use super::fields::types::{CHOICE, COUNTRY, YES_NO};
-use super::fields::{Field, Scope};
+use super::fields::types::{CHOICE, COUNTRY, MONEY, YES_NO};
+use super::fields::{Field, Fields, Scope};
 use super::form::spell_path;
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, MOST_CONDITIONS, Part, Rule, Unit};
 use super::sentence::{Bit, bits};
+use super::text::is_bare;
 use super::waterfall::{Fall, Step};
 use super::{Filter, Mistake, times, values, without_value};
 use crate::db::Conn;
@@ -38,17 +39,32 @@ pub struct Builder {
 /// A mistake in the text form, with the place under it.
 pub struct Caret {
     pub line: String,
-    /// Spaces up to the place, then a caret.
+    /// Spaces up to the place, then carets under the word there.
     pub mark: String,
     pub words: String,
+    /// The nearest known word, and the text with it in place, where that reads further.
+    pub mended: Option<(String, String)>,
 }
 
 impl Caret {
-    pub fn under(typed: &str, mistake: &Mistake) -> Caret {
+    pub fn under(typed: &str, mistake: &Mistake, fields: &Fields) -> Caret {
+        let before = mistake.position.saturating_sub(1);
+        let word = typed.chars().skip(before).take_while(|c| is_bare(*c)).count();
+        let mended = mistake.suggestion.as_ref().filter(|_| mistake.position > 0).and_then(|suggestion| {
+            let (start, rest): (String, String) =
+                (typed.chars().take(before).collect(), typed.chars().skip(before + word).collect());
+            let text = format!("{start}{suggestion}{rest}");
+            let further = match Rule::read(&text, fields) {
+                Ok(_) => true,
+                Err(next) => next.position > mistake.position,
+            };
+            further.then(|| (suggestion.clone(), text))
+        });
         Caret {
             line: typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
-            mark: format!("{}^", " ".repeat(mistake.position.saturating_sub(1))),
+            mark: format!("{}{}", " ".repeat(before), "^".repeat(word.max(1))),
             words: mistake.to_string(),
+            mended,
         }
     }
 }
@@ -107,7 +123,7 @@ pub struct Drawn {
 }
 
 pub enum Hole {
-    Words(&'static str),
+    Words(String),
     List { name: String, label: String, chips: Vec<Chip>, suggest: Option<String>, id: String, place: String },
     Value { name: String, label: String, value: String, suggest: Option<String>, id: String },
     Number { name: String, label: String, value: String },
@@ -159,7 +175,7 @@ impl Builder {
     }
 
     /// What was typed cannot be read: the text again, with the place marked. The rows are empty.
-    pub fn mistaken(typed: &str, mistake: &Mistake, sort: &str) -> Builder {
+    pub fn mistaken(typed: &str, mistake: &Mistake, sort: &str, fields: &Fields) -> Builder {
         Builder {
             root: Group {
                 path: String::new(),
@@ -174,7 +190,7 @@ impl Builder {
                 counted: true,
             },
             text: typed.to_string(),
-            mistake: Some(Caret::under(typed, mistake)),
+            mistake: Some(Caret::under(typed, mistake, fields)),
             sort: sort.to_string(),
             limits: Vec::new(),
             full: false,
@@ -400,8 +416,8 @@ impl Pen<'_> {
         for (place, piece) in operator.pattern.iter().enumerate() {
             if !piece.is_hole() {
                 match piece {
-                    Piece::Words(words) if place > 0 => holes.push(Hole::Words(words)),
-                    Piece::Days => holes.push(Hole::Words("days")),
+                    Piece::Words(words) if place > 0 => holes.push(Hole::Words(words.to_string())),
+                    Piece::Days => holes.push(Hole::Words("days".into())),
                     _ => {}
                 }
                 continue;
@@ -456,6 +472,9 @@ impl Pen<'_> {
                 Piece::Words(_) | Piece::Days | Piece::Inner => continue,
             });
             index += 1;
+        }
+        if field.is(MONEY) && holes.iter().any(|hole| matches!(hole, Hole::Number { .. })) {
+            holes.push(Hole::Words(self.filter.known().currency.clone()));
         }
         holes
     }

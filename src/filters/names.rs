@@ -88,7 +88,8 @@ pub fn resolve(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Known> {
     };
     name_segments(rule);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(&mut name_segments);
-    Ok(Known { segments, fields, decimals: Workspace::load(conn)?.decimals() })
+    let workspace = Workspace::load(conn)?;
+    Ok(Known { segments, fields, decimals: workspace.decimals(), currency: workspace.currency })
 }
 
 /// The tags that were mentioned.

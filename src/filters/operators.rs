@@ -204,8 +204,8 @@ pub static OPERATORS: &[Operator] = &[
     row(VALUES & !TIME, "is_not_empty", &[W("is not empty")], "with {f}", FILLED),
 
     // Purchases
-    asks(PURCHASES, "any_where", &[W("any where"), Inner], "with a purchase whose {0}", purchases::any_where),
-    not(PURCHASES, "none_where", &[W("none where"), Inner], "without any purchase whose {0}", "any_where"),
+    asks(PURCHASES, "any_where", &[W("any where"), Inner], "with a purchase ({0})", purchases::any_where),
+    not(PURCHASES, "none_where", &[W("none where"), Inner], "without any purchase ({0})", "any_where"),
 
     asks(EVERYONE, "matches", &[], "everyone", |_| Ok(Ask::Everyone)),
 ];

@@ -132,7 +132,7 @@ impl Said {
             Some(Part::Word(word)) => self.push(word, true),
             Some(Part::Inner(rule)) => match &**rule {
                 rule if rule.is_empty() => self.push("…", true),
-                Rule::Group(join, rows) if *join != Join::None && rows.len() == 1 => self.rows(*join, rows),
+                Rule::Group(join, rows) if *join != Join::None => self.rows(*join, rows),
                 rule => self.node(rule),
             },
             _ => self.push("…", true),

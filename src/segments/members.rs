@@ -1,7 +1,6 @@
 //! Who is in a static segment. Members come one by one or all who match a filter, in one statement.
 
 use super::{Problem, Segment};
-use crate::agents::Caller;
 use crate::db::nodes::OrIgnore;
 use crate::db::schema::{customers, segment_members, segments};
 use crate::db::{Backend, Conn};
@@ -105,17 +104,4 @@ fn known(ids: &[i64], conn: &mut Conn) -> Result<Vec<i64>, Problem> {
     }
     let unknown: Vec<i64> = wanted.iter().copied().filter(|id| !found.contains(id)).collect();
     if unknown.is_empty() { Ok(wanted) } else { Err(Problem::Unknown(unknown)) }
-}
-
-/// The segments a customer is in, of those this person may see.
-pub fn holding(customer_id: i64, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<Vec<Segment>> {
-    let mut holding = Vec::new();
-    for segment in Segment::list(caller, conn)? {
-        let who = segment.filter(conn, clock)?.predicate();
-        let found = customers::table.find(customer_id).filter(who).select(customers::id);
-        if found.first::<i64>(conn).optional()?.is_some() {
-            holding.push(segment);
-        }
-    }
-    Ok(holding)
 }

@@ -6,6 +6,7 @@ use crate::customers::list::{List, Page, ROWS, Sort};
 use crate::customers::table::Table;
 use crate::db::{Conn, Db};
 use crate::filters::builder::Caret;
+use crate::filters::fields::Fields;
 use crate::filters::sentence::{Bit, bits};
 use crate::filters::{self, Filter, Mistake, count, stored};
 use crate::web::{self, Chrome, Error, Htmx, flash, see_other, thousands};
@@ -121,7 +122,7 @@ impl FormPage {
     }
 
     fn unread(mut self, mistake: &Mistake) -> FormPage {
-        self.caret = (mistake.position > 0).then(|| Caret::under(&self.filter, mistake));
+        self.caret = (mistake.position > 0).then(|| Caret::under(&self.filter, mistake, Fields::built_in()));
         self.filter_problem = Some(mistake.to_string());
         self
     }

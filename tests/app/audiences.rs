@@ -10,7 +10,7 @@ use muster::db::schema::{customers, tags as tag_rows};
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::fields::Fields;
 use muster::filters::{self, Filter, Rule};
-use muster::segments::{Kind, Problem, Segment, Wish, holding, members};
+use muster::segments::{Kind, Problem, Segment, Wish, members, standing};
 use muster::tags::{self, Mark, Source, Tag};
 
 fn write<T>(db: &Db, work: impl FnOnce(&mut Conn) -> T) -> T {
@@ -275,8 +275,9 @@ fn one_sees_which_segments_a_customer_is_in() {
             save("Nordic", Kind::Dynamic, "country is any of (NO, SE)", conn);
             let caller = Caller::command_line();
             let mut names = |id| {
-                let held = holding(id, &caller, conn, &clock()).unwrap();
-                held.into_iter().map(|segment| segment.name).collect::<Vec<_>>().join("; ")
+                let standing = standing(id, &caller, conn, &clock()).unwrap();
+                let held = standing.into_iter().filter(|(_, within)| *within);
+                held.map(|(segment, _)| segment.name).collect::<Vec<_>>().join("; ")
             };
             assert_eq!(names(people.ana), "Brazil, once; VIP");
             assert_eq!(names(people.cy), "Nordic; VIP");

@@ -14,6 +14,8 @@ mod frame;
 mod import_pages;
 mod imports;
 mod moments;
+mod oracle;
+mod random_worlds;
 mod readme;
 mod rights;
 mod roads;
