@@ -88,6 +88,7 @@ doors! {
     GET "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::index;
     POST "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::create;
     GET "/api/v1/customers/count" Needs(Right::Customers) => crate::customers::api::count;
+    POST "/api/v1/customers/query" Needs(Right::Customers) => crate::customers::query::create;
     GET "/api/v1/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::api::show;
     PUT "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::tag;
     DELETE "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::untag;

@@ -7,7 +7,7 @@
 //! | [`list`] | pages of customers in any order |
 //! | [`index`], [`table`] | the list in the browser, and the table it shares with segments |
 //! | [`profile`], [`form`] | one customer in the browser, and changing her |
-//! | [`api`] | the same for programs |
+//! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
 pub mod clean;
@@ -16,6 +16,7 @@ pub mod form;
 pub mod index;
 pub mod list;
 pub mod profile;
+pub mod query;
 pub mod table;
 
 pub use consents::{Channel, Consent, Consents, set_consent};

@@ -299,6 +299,11 @@ pub fn without_value(field: &Field) -> Option<Ask> {
 /// The operator of a condition, or why there is none.
 fn operator(condition: &Condition) -> Result<&'static Operator, String> {
     let field = &condition.field;
+    if field.kind == 0 && field.key.is_empty() {
+        return Err(
+            "This row came incomplete. Choose a field or remove it; until then this filter selects nobody.".into()
+        );
+    }
     if field.kind == 0 {
         return Err(format!("There is no field {}. Choose another.", field.key));
     }

@@ -103,16 +103,16 @@ impl Asked<'_> {
         }
     }
 
-    pub fn unit(&self, hole: usize) -> Unit {
+    fn unit(&self, hole: usize) -> Result<Unit, String> {
         match self.parts.get(hole) {
-            Some(Part::Unit(unit)) => *unit,
-            _ => Unit::Days,
+            Some(Part::Unit(unit)) => Ok(*unit),
+            _ => Err(format!("Choose minutes, hours, days, weeks, months or years. {NOTHING}")),
         }
     }
 
     /// A number and its unit, side by side.
     pub fn span(&self, hole: usize) -> Result<(u32, Unit), String> {
-        let unit = self.unit(hole + 1);
+        let unit = self.unit(hole + 1)?;
         match self.one(hole) {
             Some(_) => Ok((self.number(hole)?, unit)),
             None => Err(format!("Say how many {}, for example 90. {NOTHING}", unit.key())),

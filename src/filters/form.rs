@@ -148,11 +148,17 @@ struct Drawn<'a> {
     pasted: BTreeMap<usize, &'a str>,
 }
 
-/// How many rows and groups a form holds.
+/// How many rows and groups a form speaks of.
 pub fn rows(pairs: &[(String, String)]) -> usize {
-    let is_row = |name: &str| name.strip_prefix(['f', 'k']).is_some_and(|path| path_of(path).is_some());
-    pairs.iter().filter(|(name, _)| is_row(name)).count()
+    let row = |name: &'_ str| -> Option<Vec<usize>> {
+        let path = name.strip_prefix(['f', 'k', 'o', 'w', 'v', 'p'])?;
+        path_of(path.split_once(':').map_or(path, |(path, _)| path))
+    };
+    pairs.iter().filter_map(|(name, _)| row(name)).collect::<HashSet<_>>().len()
 }
+
+/// Far deeper than any filter may be; what lies below is cut off and told.
+const DEEPEST: usize = 16;
 
 /// Reads the tree out of the form's pairs; other names are left alone.
 pub fn read(pairs: &[(String, String)], fields: &Fields) -> Rule {
@@ -163,7 +169,8 @@ pub fn read(pairs: &[(String, String)], fields: &Fields) -> Rule {
             Some((path, hole)) => (path, hole.parse().ok()),
             None => (&name[1..], None),
         };
-        let Some(path) = path_of(path).filter(|path| path.len() <= 64) else { continue };
+        let Some(mut path) = path_of(path) else { continue };
+        path.truncate(DEEPEST);
         match (letter, hole) {
             ('k', None) => nodes.entry(path).or_default().join = Some(value),
             ('f', None) => nodes.entry(path).or_default().field = Some(value),
@@ -174,8 +181,23 @@ pub fn read(pairs: &[(String, String)], fields: &Fields) -> Rule {
             _ => {}
         }
     }
-    let root = nodes.get(&Vec::new()).and_then(|node| node.join).and_then(Join::parse).unwrap_or(Join::All);
-    Rule::Group(root, Reader { nodes: &nodes, fields }.children(&[], Scope::Customer))
+    // What is below a row that did not come stays below it, so that the gap is told and never overlooked.
+    let above: Vec<Vec<usize>> =
+        nodes.keys().flat_map(|path| (1..path.len()).map(|length| path[..length].to_vec())).collect();
+    for path in above {
+        nodes.entry(path).or_default();
+    }
+    let root = nodes.get(&Vec::new()).and_then(|node| node.join).and_then(Join::parse);
+    let mut rows = Reader { nodes: &nodes, fields }.children(&[], Scope::Customer);
+    if root.is_none() && !rows.is_empty() {
+        rows.push(incomplete());
+    }
+    Rule::Group(root.unwrap_or(Join::All), rows)
+}
+
+/// What stands for a row that came without what makes it one: it selects nobody and says so.
+fn incomplete() -> Rule {
+    Rule::Where(Condition { field: Field::unknown(""), op: String::new(), parts: Vec::new() })
 }
 
 struct Reader<'a> {
@@ -190,11 +212,11 @@ impl Reader<'_> {
             .range::<[usize], _>((Excluded(path), Unbounded))
             .take_while(|(place, _)| place.starts_with(path))
             .filter(|(place, _)| place.len() == path.len() + 1)
-            .filter_map(|(place, node)| match (node.field, node.join) {
+            .map(|(place, node)| match (node.field, node.join.and_then(Join::parse)) {
                 // A condition may have a group inside it.
-                (Some(field), _) => Some(Rule::Where(self.condition(field, node, place, scope))),
-                (None, Some(join)) => Some(Rule::Group(Join::parse(join)?, self.children(place, scope))),
-                (None, None) => None,
+                (Some(field), _) => Rule::Where(self.condition(field, node, place, scope)),
+                (None, Some(join)) => Rule::Group(join, self.children(place, scope)),
+                (None, None) => incomplete(),
             })
             .collect()
     }
@@ -204,14 +226,16 @@ impl Reader<'_> {
         let Some(field) = self.fields.find(scope, name).cloned() else {
             return Condition { field: Field::unknown(name), op: op.to_string(), parts: Vec::new() };
         };
-        // Another field may not have the operator that was chosen: its first one then.
-        let Some(operator) = Operator::find(&field, op).or_else(|| Operator::of(&field).next()) else {
-            return Condition { field, op: op.to_string(), parts: Vec::new() };
-        };
         let was = node.was.and_then(|was| was.split_once('/')).and_then(|(field, op)| {
             let field = self.fields.find(scope, field)?;
             Some((field, Operator::find(field, op)?))
         });
+        // Another field may not have the operator that was chosen: its first one then. So has a field with only one.
+        let changed = was.is_some_and(|(old, _)| **old != *field) || Operator::of(&field).count() == 1;
+        let first = Operator::of(&field).next().filter(|_| changed);
+        let Some(operator) = Operator::find(&field, op).or(first) else {
+            return Condition { field, op: op.to_string(), parts: Vec::new() };
+        };
         let part = |(index, hole): (usize, &Piece)| {
             // A value is kept where it was typed for the same type of field and into the same kind of hole.
             let kept = match was {
@@ -228,7 +252,10 @@ impl Reader<'_> {
                     false => blank(hole, self.fields),
                 };
             }
-            let values = node.values.get(&index).filter(|_| kept).map(Vec::as_slice).unwrap_or_default();
+            if !kept {
+                return blank(hole, self.fields);
+            }
+            let values = node.values.get(&index).map(Vec::as_slice).unwrap_or_default();
             let pasted = node.pasted.get(&index).copied().unwrap_or_default();
             part(hole, values, pasted)
         };
@@ -268,8 +295,11 @@ fn part(hole: &Piece, values: &[&str], pasted: &str) -> Part {
             }
             Part::Many(terms)
         }
-        Piece::Unit => Part::Unit(filled().next().and_then(Unit::parse).unwrap_or(Unit::Days)),
-        Piece::Word(list) => Part::Word(list.iter().find(|known| filled().next() == Some(**known)).unwrap_or(&list[0])),
+        // What is none of the words that were offered is nothing: never another one in its place.
+        Piece::Unit => filled().next().and_then(Unit::parse).map_or(Part::One(None), Part::Unit),
+        Piece::Word(list) => {
+            list.iter().find(|known| filled().next() == Some(**known)).map_or(Part::One(None), |word| Part::Word(word))
+        }
         _ => Part::One(filled().next_back().map(Term::text)),
     }
 }
@@ -307,7 +337,8 @@ mod tests {
 
     #[test]
     fn a_form_of_many_groups_is_read_in_no_time() {
-        let form: Vec<_> = (0..60_000).map(|row| (format!("k{row}"), "all".to_string())).collect();
+        let form: Vec<_> =
+            (0..60_000).map(|row| (format!("k{row}"), "all".to_string())).chain([("k".into(), "all".into())]).collect();
         let began = std::time::Instant::now();
         assert!(matches!(read_form(&form), Rule::Group(_, rows) if rows.len() == 60_000));
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
@@ -316,8 +347,15 @@ mod tests {
     #[test]
     fn changing_the_field_keeps_only_what_still_means_the_same() {
         let form = |field, op| {
-            read_form(&pairs(&[("f0", field), ("o0", op), ("w0", "tags/contains"), ("v0:0", "VIP"), ("v0:0", "Staff")]))
-                .to_text()
+            read_form(&pairs(&[
+                ("k", "all"),
+                ("f0", field),
+                ("o0", op),
+                ("w0", "tags/contains"),
+                ("v0:0", "VIP"),
+                ("v0:0", "Staff"),
+            ]))
+            .to_text()
         };
         assert_eq!(form("tags", "contains_all"), "tags contains all (VIP, Staff)");
         assert_eq!(form("country", "contains"), "country contains ?");

@@ -9,6 +9,7 @@ mod customer_pages;
 mod customers;
 mod databases;
 mod exports;
+mod filter_pages;
 mod filters;
 mod frame;
 mod import_pages;
