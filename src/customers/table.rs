@@ -23,7 +23,7 @@ pub struct Table {
     pub target: &'static str,
     /// Whether rows can be ticked.
     pub pick: bool,
-    /// Somebody chose the columns: all are shown however many they are, and the table scrolls inside itself.
+    /// Somebody chose the columns: all are shown however many they are.
     pub wide: bool,
 }
 impl askama::filters::HtmlSafe for Table {}
