@@ -65,6 +65,7 @@ impl Caller {
         web::Viewer {
             name: self.name.clone(),
             role: self.role.key(),
+            shortcuts: Vec::new(),
             may: web::May {
                 delete_customers: self.may(Right::DeleteCustomers),
                 manage_tags: self.may(Right::ManageTags),

@@ -11,6 +11,7 @@ use crate::agents::{Access, Right, guard, sessions};
 use crate::config::Config;
 use crate::db::{Db, Trouble};
 use crate::imports::files;
+use crate::views::sidebar;
 use crate::web::{cross_site, headers, problems};
 use crate::workspace::Workspace;
 use actix_web::dev::{Server, ServiceRequest};
@@ -85,6 +86,14 @@ doors! {
     GET "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::ask_delete;
     POST "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::delete;
     POST "/segments/{id:\\d+}/members/remove" Needs(Right::Customers) => crate::segments::joining::destroy;
+    GET "/views" Needs(Right::Customers) => crate::views::pages::index;
+    POST "/views" Needs(Right::Customers) => crate::views::pages::create;
+    GET "/views/{id:\\d+}" Needs(Right::Customers) => crate::views::pages::show;
+    POST "/views/{id:\\d+}" Needs(Right::Customers) => crate::views::pages::update;
+    GET "/views/{id:\\d+}/edit" Needs(Right::Customers) => crate::views::pages::edit;
+    POST "/views/{id:\\d+}/list" Needs(Right::Customers) => crate::views::pages::keep;
+    GET "/views/{id:\\d+}/delete" Needs(Right::Customers) => crate::views::pages::ask_delete;
+    POST "/views/{id:\\d+}/delete" Needs(Right::Customers) => crate::views::pages::delete;
     GET "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::index;
     POST "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::create;
     GET "/api/v1/customers/count" Needs(Right::Customers) => crate::customers::api::count;
@@ -156,7 +165,7 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
 /// Paths that no door has: whoever is signed in is told so in the frame they know.
 fn unknown(cookies: &sessions::Cookies) -> Route {
     let check = |req: ServiceRequest, next| guard::check(guard::Asks::of(req.path(), Public), req, next);
-    web::to(problems::unknown).wrap(from_fn(check)).wrap(cookies.layer())
+    web::to(problems::unknown).wrap(from_fn(sidebar::fill)).wrap(from_fn(check)).wrap(cookies.layer())
 }
 
 /// One resource per path, in the order of the table; each door behind its own guard.
@@ -169,6 +178,9 @@ fn register(site: &mut ServiceConfig, doors: Vec<Door>, cookies: &sessions::Cook
             Method::GET => route.guard(when::Any(when::Get()).or(when::Head())),
             method => route.method(method),
         };
+        if asks.reads_cookies() {
+            route = route.wrap(from_fn(sidebar::fill));
+        }
         route = route.wrap(from_fn(move |req, next| guard::check(asks, req, next)));
         if asks.reads_cookies() {
             route = route.wrap(cookies.layer());

@@ -6,15 +6,18 @@
 //! | [`consents`] | what she agreed to, per channel, with when and from where |
 //! | [`list`] | pages of customers in any order |
 //! | [`index`], [`table`] | the list in the browser, and the table it shares with segments |
+//! | [`columns`], [`picker`] | what that table shows, and the form to choose it |
 //! | [`profile`], [`form`] | one customer in the browser, and changing her |
 //! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
 pub mod clean;
+pub mod columns;
 pub mod consents;
 pub mod form;
 pub mod index;
 pub mod list;
+pub mod picker;
 pub mod profile;
 pub mod query;
 pub mod table;

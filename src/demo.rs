@@ -8,6 +8,7 @@ mod names;
 mod people;
 mod segments;
 mod shop;
+mod views;
 
 use crate::agents::{Agent, Newcomer, Role};
 use crate::app::{self, App};

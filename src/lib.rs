@@ -19,5 +19,6 @@ pub mod imports;
 pub mod purchases;
 pub mod segments;
 pub mod tags;
+pub mod views;
 pub mod web;
 pub mod workspace;

@@ -16,7 +16,7 @@ pub mod stream;
 pub mod theme;
 pub mod toast;
 
-pub use chrome::{Chrome, Icon, May, Viewer, icon};
+pub use chrome::{Chrome, Icon, May, Shortcut, Viewer, icon};
 pub use htmx::Htmx;
 pub use toast::{Toast, flash};
 
@@ -102,6 +102,16 @@ pub fn sign_in(next: &str) -> HttpResponse {
             see_other(&format!("/sign-in?next={next}"))
         }
     }
+}
+
+/// The address of a page with these parameters, those without a value left out. A comma stays as people read it.
+pub fn address(path: &str, parameters: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    parameters.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| {
+        query.append_pair(name, value);
+    });
+    let query = query.finish().replace("%2C", ",");
+    if query.is_empty() { path.into() } else { format!("{path}?{query}") }
 }
 
 /// The page the request came from, as a path of ours; `/` when it does not say.

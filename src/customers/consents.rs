@@ -72,6 +72,15 @@ impl Consent {
             Consent::Unknown => "unknown",
         }
     }
+
+    /// The class of the dot beside it.
+    pub fn pill(self) -> &'static str {
+        match self {
+            Consent::OptedIn => "pill-ok",
+            Consent::OptedOut => "pill-bad",
+            Consent::Unknown => "pill-none",
+        }
+    }
 }
 
 /// Something she said: when, and from where we know.

@@ -1,42 +1,98 @@
-//! The list of customers: the question, its builder, who matches.
+//! The list of customers: the question, its builder, who matches; as an address says it, or as a view keeps it.
 
 use super::Customer;
+use super::columns::Columns;
 use super::list::{List, Page, ROWS, Sort};
-use super::table::Table;
+use super::picker::{Choice, Picker};
+use super::table::{Table, Wish};
 use crate::agents::{Caller, Right};
+use crate::custom_fields::CustomField;
 use crate::db::{Conn, Db};
+use crate::exports;
 use crate::filters::builder::{self, Builder};
 use crate::filters::fields::Fields;
 use crate::filters::sentence::Bit;
 use crate::filters::{self, Filter, stored};
 use crate::segments::Segment;
-use crate::web::{Chrome, Error, Htmx, see_other};
+use crate::views::View;
+use crate::web::{self, Chrome, Error, Htmx, see_other};
 use crate::workspace::Workspace;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Query};
 use askama::Template;
-use serde::Deserialize;
 
-/// What the address of the list may say.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Asked {
+/// What the address of the list says.
+#[derive(Clone, Debug, Default)]
+struct Asked {
     /// The text form, `~KEY`, or JSON.
-    pub filter: String,
+    filter: String,
     /// Fields, `-` before descending ones.
-    pub sort: String,
-    pub cursor: Option<String>,
+    sort: String,
+    columns: Choice,
+    /// The view that was opened, whatever was changed since.
+    view: Option<String>,
+    cursor: Option<String>,
+    /// Columns of the view that are there no more.
+    missing: Vec<String>,
 }
 
-/// Newest first, until somebody chooses otherwise.
-const SORT: &str = "-created_at";
+impl Asked {
+    fn of(pairs: &[(String, String)]) -> Asked {
+        let last = |name: &str| pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+        Asked {
+            filter: last("filter").unwrap_or_default(),
+            sort: last("sort").unwrap_or_default(),
+            columns: Choice::of(pairs),
+            view: last("view").filter(|view| !view.is_empty()),
+            cursor: last("cursor"),
+            missing: Vec::new(),
+        }
+    }
+
+    /// A view and nothing else: what it shows is what is asked.
+    fn opens_a_view(&self) -> bool {
+        self.view.is_some() && self.filter.is_empty() && self.sort.is_empty() && self.columns.is_empty()
+    }
+
+    /// What is kept when the filter is spelled another way.
+    fn carried(&self) -> [(&str, &str); 3] {
+        let view = self.view.as_deref().unwrap_or_default();
+        [("sort", &self.sort), ("columns", self.columns.words()), ("view", view)]
+    }
+
+    fn view(&self, caller: &Caller, conn: &mut Conn) -> Result<Option<View>, Error> {
+        match self.view.as_ref().and_then(|id| id.parse().ok()) {
+            Some(id) => Ok(View::find(id, caller, conn)?),
+            None => Ok(None),
+        }
+    }
+
+    fn opened(self, caller: &Caller, conn: &mut Conn) -> Result<Asked, Error> {
+        let view = self.view(caller, conn)?.ok_or(Error::NotFound("view"))?;
+        let clock = Workspace::load(conn)?.clock();
+        let filter = match view.filter(conn, &clock)? {
+            Ok(filter) => filter.text(),
+            // It is shown as it was kept, with what is wrong under it.
+            Err(_) => view.filter.clone(),
+        };
+        let (columns, missing) = Columns::known(&view.shown, &CustomField::all(conn)?);
+        Ok(Asked { filter, sort: view.sort, columns: Choice::spelled(&columns.spell()), missing, ..self })
+    }
+}
 
 #[derive(Template)]
 #[template(path = "customers/index.html", blocks = ["answer"])]
 struct IndexPage {
     chrome: Chrome,
     answer: Answer,
+}
+
+impl IndexPage {
+    /// What it shows is a view, or whatever was asked.
+    fn title(&self) -> &str {
+        self.answer.view.as_ref().map_or("Customers", |opened| &opened.view.name)
+    }
 }
 
 /// Who matches, in words, as a number and as rows.
@@ -46,16 +102,31 @@ struct Answer {
     total: i64,
     everybody: i64,
     table: Table,
+    picker: Picker,
     /// The text form, for what is done with all who match.
     filter: String,
-    /// The same as an address holds it: `~KEY` when it is long.
-    spelled: String,
+    /// Order and columns, for the view they may become.
+    sort: String,
+    columns: String,
+    /// This very list, the same without a filter, and as a file.
+    address: String,
+    cleared: String,
+    export: String,
     /// Why nobody is selected: rows in error, or text that cannot be read.
     broken: bool,
     unread: bool,
     /// Static segments that the ticked ones may join.
     segments: Vec<Segment>,
     may_share: bool,
+    view: Option<Opened>,
+    missing: Vec<String>,
+}
+
+/// The view this list began as.
+struct Opened {
+    view: View,
+    changed: bool,
+    may_change: bool,
 }
 
 impl Answer {
@@ -71,63 +142,99 @@ pub async fn index(
     chrome: Chrome,
     htmx: Htmx,
     caller: Caller,
-    asked: Query<Asked>,
+    pairs: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Error> {
+    let mut asked = Asked::of(&pairs);
+    if asked.opens_a_view() {
+        let caller = caller.clone();
+        asked = db.read(move |conn| asked.opened(&caller, conn)).await?;
+    }
     // The links of the page repeat its filter, and what is too long for an address cannot be followed.
     if stored::is_long(&asked.filter) {
         let spelling = asked.filter.clone();
         if let Ok(rule) = db.read(move |conn| Ok::<_, Error>(stored::open(&spelling, conn)?)).await? {
-            return Ok(see_other(&filters::pages::address(&db, &rule, &[("sort", &asked.sort)]).await?));
+            return Ok(see_other(&filters::pages::address(&db, &rule, &asked.carried()).await?));
         }
     }
+    let picked = asked.columns.picked;
     let answer = db.read(move |conn| answer(&asked, &caller, conn)).await?;
+    // The form of the picker says at length what an address says in a word.
+    if picked && !htmx.is_fragment() {
+        return Ok(see_other(&answer.address));
+    }
     let status = if answer.unread { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let address = answer.address.clone();
     let page = IndexPage { chrome, answer };
-    htmx.show_as(status, &page, page.as_answer())
+    let mut shown = htmx.show_as(status, &page, page.as_answer())?;
+    if picked {
+        web::htmx::push(&mut shown, &address);
+    }
+    Ok(shown)
 }
 
 fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Error> {
     let workspace = Workspace::load(conn)?;
     let clock = workspace.clock();
-    let sort = if asked.sort.trim().is_empty() { SORT } else { asked.sort.as_str() };
-    let page = Sort::parse(sort).and_then(|sort| Page::read(sort, asked.cursor.as_deref(), ROWS));
+    let page = Sort::asked(&asked.sort).and_then(|sort| Page::read(sort, asked.cursor.as_deref(), ROWS));
     let page = page.map_err(Error::Unprocessable)?;
-    let carried = asked.sort.as_str();
+    let fields = CustomField::all(conn)?;
+    let columns = asked.columns.columns(&fields).map_err(Error::Unprocessable)?;
+    let view = asked.view(caller, conn)?;
+    // The address keeps the filter as it was asked for: `~KEY` stays short. A view alone would be opened afresh.
+    let spelled = asked.filter.as_str();
+    let order = if view.is_some() { page.sort.spell() } else { asked.sort.clone() };
+    let (shown, id) = (columns.spell(), view.as_ref().map(|view| view.id.to_string()).unwrap_or_default());
     let (filter, builder) = match stored::open(&asked.filter, conn)? {
         Ok(rule) => {
             let filter = Filter::check(&rule, conn, &clock)?;
-            let builder = Builder::of(&filter, carried, conn)?.spelled(&asked.filter);
+            let builder = Builder::of(&filter, &order, conn)?.spelled(spelled);
             (Some(filter), builder)
         }
-        Err(mistake) => (None, Builder::mistaken(&asked.filter, &mistake, carried, &Fields::load(conn)?)),
+        Err(mistake) => (None, Builder::mistaken(spelled, &mistake, &order, &Fields::load(conn)?)),
     };
     let list = match &filter {
         Some(filter) => List::load(filter, &page, conn)?.showing(&filter.tags()),
         None => List { rows: Vec::new(), total: 0, next: None, previous: None, from: 0 },
     };
-    // The address keeps the filter as it was asked for: `~KEY` stays short.
-    let spelled = asked.filter.as_str();
-    let table = Table::of(list, &page, &workspace, &clock, "#answer", true, |changes| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if !spelled.is_empty() {
-            query.append_pair("filter", spelled);
-        }
-        changes.iter().for_each(|(name, value)| {
-            query.append_pair(name, value);
-        });
-        format!("/customers?{}", query.finish())
-    });
+    let builder = builder.carrying(&[("columns", &shown), ("view", &id)]);
+    let carried = [("filter", spelled), ("columns", shown.as_str()), ("view", id.as_str())];
+    let wish = Wish { columns: &columns, workspace: &workspace, clock: &clock, target: "#answer", pick: true };
+    let link = |changes: &[(&str, &str)]| web::address("/customers", &[&carried, changes].concat());
+    let table = Table::of(list, &page, &wish, link, conn)?;
+    let beside = vec![("filter", spelled.into()), ("sort", asked.sort.clone()), ("view", id.clone())];
+    let view = match view {
+        Some(view) => Some(Opened {
+            changed: !view.shows(filter.as_ref(), &columns, &page.sort, conn, &clock)?,
+            may_change: view.may_change(caller),
+            view,
+        }),
+        None => None,
+    };
     Ok(Answer {
         sentence: filter.as_ref().map(builder::sentence).unwrap_or_default(),
         total: table.total,
         everybody: Customer::all(conn)?,
+        picker: Picker::of(&columns, &fields, "/customers", beside, "#answer", asked.columns.steps()),
+        address: link(&[("sort", &asked.sort)]),
+        cleared: web::address("/customers", &[("columns", &shown), ("sort", &asked.sort)]),
+        export: web::address("/customers/export", &[("filter", spelled), ("columns", &exported(&columns))]),
         broken: filter.as_ref().is_none_or(|filter| !filter.problems().is_empty()),
         unread: filter.is_none(),
         filter: filter.map(|filter| filter.text()).unwrap_or_default(),
-        spelled: asked.filter.clone(),
+        sort: page.sort.spell(),
+        columns: shown,
         segments: Segment::joinable(caller, conn)?,
         may_share: caller.may(Right::ShareSegments),
+        missing: asked.missing.clone(),
+        view,
         builder,
         table,
     })
+}
+
+/// The columns somebody chose, as far as a file can have them; empty is all it can.
+fn exported(columns: &Columns) -> String {
+    let mut keys = if columns.chosen() { columns.keys() } else { Vec::new() };
+    keys.retain(|key| exports::Columns::parse([key.as_str()]).is_ok());
+    keys.join(",")
 }

@@ -4,10 +4,12 @@
 //! and nobody is shown twice when customers come and go meanwhile. Missing values come last in both directions, which is
 //! how one index can serve both: those who have a value first, then those who have none.
 
+mod columns;
 mod order;
 mod place;
 
-pub use order::{COLUMNS, Column, Sort};
+pub use columns::{COLUMNS, Cell, Column, Seen};
+pub use order::Sort;
 
 use super::Customer;
 use crate::db::Conn;

@@ -167,13 +167,14 @@ fn facts(customer: &Customer) -> Vec<(&'static str, Option<String>)> {
 
 fn agreed(channel: Channel, consents: &Consents, clock: &Clock) -> Agreed {
     let said = consents.said(channel);
-    let (words, class) = match consents.get(channel) {
-        Consent::OptedIn => ("Opted in", "pill-ok"),
-        Consent::OptedOut => ("Opted out", "pill-bad"),
-        Consent::Unknown => ("Unknown", "pill-none"),
+    let consent = consents.get(channel);
+    let words = match consent {
+        Consent::OptedIn => "Opted in",
+        Consent::OptedOut => "Opted out",
+        Consent::Unknown => "Unknown",
     };
     let story = said.map(|said| format!("{}, {}", clock.show_day(said.at), said.source));
-    Agreed { channel: channel.words(), words, class, story }
+    Agreed { channel: channel.words(), words, class: consent.pill(), story }
 }
 
 fn told(tagging: Tagging, clock: &Clock) -> Told {

@@ -1,11 +1,13 @@
 //! Customers as a table: the same rows, headings and pager on the customers page and on a segment's page.
 
-use super::Customer;
-use super::list::{Column, List, Page, Row};
+use super::columns::{Columns, Gathered};
+use super::list::{Cell, List, Page, Row};
+use crate::db::Conn;
 use crate::tags::Tag;
 use crate::tags::editor::Chips;
 use crate::workspace::{Clock, Workspace};
 use askama::Template;
+use diesel::QueryResult;
 
 /// A table of one page of customers. `address` makes the link of another order or page.
 #[derive(Template)]
@@ -21,16 +23,19 @@ pub struct Table {
     pub target: &'static str,
     /// Whether rows can be ticked.
     pub pick: bool,
+    /// Somebody chose the columns: all are shown however many they are.
+    pub wide: bool,
 }
 impl askama::filters::HtmlSafe for Table {}
 
 /// A column and what clicking its heading does.
 pub struct Heading {
     pub label: String,
-    pub class: &'static str,
+    pub class: String,
     /// `ascending`, `descending`, or empty.
     pub sorted: &'static str,
-    pub link: String,
+    /// `None` where the column is no order.
+    pub link: Option<String>,
 }
 
 /// One customer as the table shows her.
@@ -38,62 +43,50 @@ pub struct Line {
     pub id: i64,
     pub name: String,
     pub initials: String,
-    pub customer: Customer,
     pub tags: Vec<Tag>,
-    pub spent: String,
-    pub bought: String,
-    pub created: String,
-    pub seen: String,
+    /// One for each heading.
+    pub cells: Vec<Cell>,
 }
 
-/// The columns shown, by sort key, and how much room they need.
-const SHOWN: &[(&str, &str)] = &[
-    ("name", ""),
-    ("email", ""),
-    ("tags", ""),
-    ("city", "hide-sm"),
-    ("country", "hide-sm"),
-    ("total_spent", "num hide-sm"),
-    ("last_purchase_at", "num hide-lg"),
-    ("created_at", "num hide-md"),
-    ("last_seen_at", "num hide-md"),
-];
+/// How a page wants its table.
+pub struct Wish<'a> {
+    pub columns: &'a Columns,
+    pub workspace: &'a Workspace,
+    pub clock: &'a Clock,
+    pub target: &'static str,
+    pub pick: bool,
+}
 
 impl Table {
     /// `address` is given the parameters that differ from the page as it is: `sort`, `cursor`.
     pub fn of(
         list: List,
         page: &Page,
-        workspace: &Workspace,
-        clock: &Clock,
-        target: &'static str,
-        pick: bool,
+        wish: &Wish,
         address: impl Fn(&[(&str, &str)]) -> String,
-    ) -> Table {
+        conn: &mut Conn,
+    ) -> QueryResult<Table> {
+        let columns = wish.columns;
         let now = page.sort.spell();
-        let headings = SHOWN.iter().filter_map(|(key, class)| {
-            let column = Column::find(key)?;
-            Some(Heading {
-                label: match *key {
-                    "total_spent" => format!("{}, {}", column.label, workspace.currency),
-                    _ => column.label.to_string(),
-                },
-                class,
-                sorted: page.sort.direction(key).unwrap_or_default(),
-                link: address(&[("sort", &page.sort.pressed(key))]),
-            })
+        let headings = columns.shown().iter().enumerate().map(|(place, one)| Heading {
+            label: one.heading(wish.workspace),
+            class: [one.class(), columns.steps_aside(place)].join(" ").trim().to_string(),
+            sorted: one.sort().and_then(|key| page.sort.direction(key)).unwrap_or_default(),
+            link: one.sort().map(|key| address(&[("sort", &page.sort.pressed(key))])),
         });
         let cursor = |cursor: Option<String>| cursor.map(|cursor| address(&[("sort", &now), ("cursor", &cursor)]));
-        Table {
+        let gathered = columns.gather(&list, conn)?;
+        Ok(Table {
             headings: headings.collect(),
             total: list.total,
             from: list.from,
             newer: cursor(list.previous),
             older: cursor(list.next),
-            rows: list.rows.into_iter().map(|row| Line::of(row, clock)).collect(),
-            target,
-            pick,
-        }
+            rows: list.rows.into_iter().map(|row| Line::of(row, wish, &gathered)).collect(),
+            target: wish.target,
+            pick: wish.pick,
+            wide: columns.chosen(),
+        })
     }
 
     /// `1 to 50 of 12,431`.
@@ -105,19 +98,13 @@ impl Table {
 }
 
 impl Line {
-    fn of(row: Row, clock: &Clock) -> Line {
-        let Row { customer, tags, .. } = row;
-        let day = |at| clock.show_day(at);
+    fn of(Row { customer, tags }: Row, wish: &Wish, gathered: &Gathered) -> Line {
         Line {
             id: customer.id,
             name: customer.called(),
             initials: customer.initials(),
-            spent: money(customer.total_spent),
-            bought: customer.last_purchase_at.map(day).unwrap_or_default(),
-            created: day(customer.created_at),
-            seen: customer.last_seen_at.map(|at| clock.ago(at)).unwrap_or_default(),
+            cells: gathered.cells(wish.columns, &customer, wish.clock),
             tags,
-            customer,
         }
     }
 

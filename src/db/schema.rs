@@ -61,7 +61,7 @@ diesel::table! { custom_values (customer_id, field_id) {
     customer_id -> BigInt, field_id -> BigInt, value -> Text, folded -> Nullable<Text>, number -> Nullable<BigInt>,
 } }
 diesel::table! { views (id) {
-    id -> BigInt, name -> Text, filter -> Text, shown -> Text, sort -> Text, private -> Bool,
+    id -> BigInt, name -> Text, name_key -> Text, filter -> Text, shown -> Text, sort -> Text, private -> Bool,
     agent_id -> Nullable<BigInt>, actor -> Text, created_at -> Timestamp, updated_at -> Timestamp,
 } }
 diesel::table! { imports (id) {

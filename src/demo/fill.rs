@@ -3,6 +3,7 @@
 use super::people::{Person, between_hours, people};
 use super::segments::{DYNAMIC, STATIC};
 use super::shop::{LABELS, Road};
+use super::views::SHARED;
 use crate::agents::Role;
 use crate::db::{Conn, schema};
 use crate::each;
@@ -136,7 +137,8 @@ pub fn fill(seed: u64, many: usize, clock: &Clock, desks: &[Desk], conn: &mut Co
     purchases(&people, &ids, conn)?;
     let tags = tags(&people, midnight, conn)?;
     taggings(&people, &ids, &tags, midnight, desks, &mut dice, conn)?;
-    segments(clock, desks, &mut dice, conn)
+    segments(clock, desks, &mut dice, conn)?;
+    views(clock, desks, conn)
 }
 
 fn customers(people: &[Person], conn: &mut Conn) -> QueryResult<Vec<i64>> {
@@ -319,6 +321,30 @@ fn segments(clock: &Clock, desks: &[Desk], dice: &mut Rng, conn: &mut Conn) -> Q
             .map(|customer_id| MemberRow { segment_id, customer_id, added_at: row.created_at })
             .collect();
         insert!(schema::segment_members::table, members, conn);
+    }
+    Ok(())
+}
+
+fn views(clock: &Clock, desks: &[Desk], conn: &mut Conn) -> QueryResult<()> {
+    use schema::views::dsl;
+    let midnight = clock.midnight(clock.today());
+    let maker = desks.iter().find(|desk| desk.role == Role::Marketer);
+    for kept in SHARED {
+        let filter = question_of(kept.asks, clock, conn)?.rule().to_json().to_string();
+        diesel::insert_into(dsl::views)
+            .values((
+                dsl::name.eq(kept.name),
+                dsl::name_key.eq(key(kept.name)),
+                dsl::filter.eq(filter),
+                dsl::shown.eq(kept.shown),
+                dsl::sort.eq(kept.sort),
+                dsl::private.eq(false),
+                dsl::agent_id.eq(maker.map(|desk| desk.agent_id)),
+                dsl::actor.eq(maker.map_or("command line", |desk| &desk.name)),
+                dsl::created_at.eq(midnight),
+                dsl::updated_at.eq(midnight),
+            ))
+            .execute(conn)?;
     }
     Ok(())
 }

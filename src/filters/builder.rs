@@ -212,6 +212,14 @@ impl Builder {
         self
     }
 
+    /// The list with another filter, everything else as it is; without one it begins anew, and no view is open.
+    pub fn link(&self, filter: &str) -> String {
+        let kept = self.carried.iter().filter(|(name, _)| !filter.is_empty() || name != "view");
+        let mut pairs = vec![("filter", filter), ("sort", self.sort.as_str())];
+        pairs.extend(kept.map(|(name, value)| (name.as_str(), value.as_str())));
+        crate::web::address("/customers", &pairs)
+    }
+
     /// A name for this very filter: what waits for its figures is another element for another filter.
     pub fn name(&self) -> String {
         let mut hasher = std::hash::DefaultHasher::new();

@@ -52,14 +52,9 @@ pub async fn address(db: &Db, rule: &Rule, carried: &[(&str, &str)]) -> Result<S
         true => db.write(move |conn| Ok::<_, Error>(stored::keep(&text, stamp(Utc::now()), conn)?)).await?,
         false => text,
     };
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [("filter", spelled.as_str())].iter().chain(carried) {
-        if !value.is_empty() {
-            query.append_pair(name, value);
-        }
-    }
-    let query = query.finish();
-    Ok(if query.is_empty() { "/customers".into() } else { format!("/customers?{query}") })
+    let mut pairs = vec![("filter", spelled.as_str())];
+    pairs.extend(carried);
+    Ok(web::address("/customers", &pairs))
 }
 
 /// What the waterfall of a filter is asked by.

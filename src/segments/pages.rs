@@ -2,8 +2,10 @@
 
 use super::{Kind, Problem, Segment, Wish};
 use crate::agents::{Caller, Right};
+use crate::custom_fields::CustomField;
 use crate::customers::list::{List, Page, ROWS, Sort};
-use crate::customers::table::Table;
+use crate::customers::picker::{Choice, Picker};
+use crate::customers::table::{self, Table};
 use crate::db::{Conn, Db};
 use crate::filters::builder::Caret;
 use crate::filters::fields::Fields;
@@ -216,16 +218,9 @@ struct ShowPage {
     /// The customers page, asking what this segment asks.
     open: String,
     table: Table,
+    picker: Picker,
     may_change: bool,
     made: String,
-}
-
-/// What the address of a segment may say.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Place {
-    sort: String,
-    cursor: Option<String>,
 }
 
 fn find(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
@@ -248,27 +243,33 @@ pub async fn show(
     htmx: Htmx,
     caller: Caller,
     id: Path<i64>,
-    place: Query<Place>,
+    place: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Error> {
-    let (mut page, rule) = db
+    let choice = Choice::of(&place);
+    let picked = choice.picked;
+    let (mut page, rule, address) = db
         .read(move |conn| {
             let segment = find(*id, &caller, conn)?;
             let workspace = Workspace::load(conn)?;
             let clock = workspace.clock();
-            let sort = if place.sort.trim().is_empty() { "-created_at" } else { place.sort.as_str() };
-            let page = Sort::parse(sort).and_then(|sort| Page::read(sort, place.cursor.as_deref(), ROWS));
+            let (sort, cursor) = (value(&place, "sort"), value(&place, "cursor"));
+            let page = Sort::asked(sort).and_then(|sort| Page::read(sort, Some(cursor), ROWS));
             let page = page.map_err(Error::Unprocessable)?;
+            let fields = CustomField::all(conn)?;
+            let columns = choice.columns(&fields).map_err(Error::Unprocessable)?;
             let filter = segment.filter(conn, &clock)?;
             let list = List::load(&filter, &page, conn)?.showing(&filter.tags());
             let may_change = segment.may_change(&caller);
             let pick = may_change && !segment.is_dynamic();
-            let table = Table::of(list, &page, &workspace, &clock, "#members", pick, |changes| {
-                let mut query = form_urlencoded::Serializer::new(format!("/segments/{}?", segment.id));
-                changes.iter().for_each(|(name, value)| {
-                    query.append_pair(name, value);
-                });
-                query.finish()
-            });
+            let (here, shown) = (format!("/segments/{}", segment.id), columns.spell());
+            let wish =
+                table::Wish { columns: &columns, workspace: &workspace, clock: &clock, target: "#members", pick };
+            let link =
+                |changes: &[(&str, &str)]| web::address(&here, &[&[("columns", shown.as_str())], changes].concat());
+            let table = Table::of(list, &page, &wish, link, conn)?;
+            let beside = vec![("sort", sort.to_string())];
+            let picker = Picker::of(&columns, &fields, &here, beside, "#members", choice.steps());
+            let address = link(&[("sort", sort)]);
             let page = ShowPage {
                 chrome,
                 made: clock.show(segment.created_at),
@@ -276,15 +277,24 @@ pub async fn show(
                 open: String::new(),
                 line: Line::of(segment, conn, &clock)?,
                 table,
+                picker,
                 may_change,
             };
-            Ok::<_, Error>((page, filter.rule().clone()))
+            Ok::<_, Error>((page, filter.rule().clone(), address))
         })
         .await?;
     if page.line.segment.is_dynamic() {
         page.open = filters::pages::address(&db, &rule, &[]).await?;
     }
-    htmx.show(&page, page.as_members())
+    // The form of the picker says at length what an address says in a word.
+    if picked && !htmx.is_fragment() {
+        return Ok(see_other(&address));
+    }
+    let mut shown = htmx.show(&page, page.as_members())?;
+    if picked {
+        web::htmx::push(&mut shown, &address);
+    }
+    Ok(shown)
 }
 
 /// `GET /segments/{id}/edit`

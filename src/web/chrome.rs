@@ -15,6 +15,19 @@ pub struct Viewer {
     pub role: &'static str,
     /// The places of the sidebar this person may go to, and what they may do: `may.import`.
     pub may: May,
+    /// What stands under a place of the sidebar for this person.
+    pub shortcuts: Vec<Shortcut>,
+}
+
+/// A named way to a page, under a place of the sidebar.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shortcut {
+    pub name: String,
+    pub link: String,
+    /// Nobody else sees it.
+    pub private: bool,
+    /// It led here.
+    pub here: bool,
 }
 
 impl Viewer {
@@ -60,6 +73,11 @@ impl Chrome {
 }
 
 impl Chrome {
+    /// A shortcut led here: it is the current page, and the place it stands under is only where that is.
+    pub fn is_at_a_shortcut(&self) -> bool {
+        self.viewer.shortcuts.iter().any(|shortcut| shortcut.here)
+    }
+
     pub fn of(req: &HttpRequest) -> Chrome {
         // Let go of them before cookies are asked for: those are kept among the extensions too.
         let (viewer, workspace) = {

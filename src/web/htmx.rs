@@ -3,7 +3,7 @@
 use super::Error;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 use std::convert::Infallible;
@@ -56,6 +56,13 @@ impl Htmx {
         piece: impl Template,
     ) -> Result<HttpResponse, Error> {
         if self.is_fragment() { super::show_as(status, &piece) } else { super::show_as(status, page) }
+    }
+}
+
+/// Tells htmx the address under which what it swaps in is kept, where that is not the one it asked.
+pub fn push(answer: &mut HttpResponse, address: &str) {
+    if let Ok(address) = HeaderValue::from_str(address) {
+        answer.headers_mut().insert(HeaderName::from_static("hx-push-url"), address);
     }
 }
 

@@ -227,6 +227,8 @@ fn no_page_complains_or_is_wider_than_the_window() {
             "/tags/new",
             "/segments",
             "/segments/new",
+            "/views",
+            "/customers?columns=phone,tags,created_at,updated_at,email_consent,sms_consent,whatsapp_consent,external_id,language,last_purchase_at",
             "/imports",
             "/imports/new",
             "/account",

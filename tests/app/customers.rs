@@ -175,7 +175,7 @@ fn every_order_visits_everybody_once_with_missing_values_last() {
         write(&db, |conn| {
             crowd(conn);
             let everybody = Filter::everybody();
-            for column in COLUMNS {
+            for column in COLUMNS.iter().filter(|column| column.by.is_some()) {
                 for sort in [column.key.to_string(), format!("-{}", column.key), format!("-{},name,-city", column.key)]
                 {
                     let there = walk(&everybody, &sort, 7, conn);

@@ -24,6 +24,7 @@ mod segments;
 mod spellings;
 mod support;
 mod tags;
+mod views;
 
 // A template of a test draws the same frame as the pages do, and that says `crate::web`.
 use muster::web;

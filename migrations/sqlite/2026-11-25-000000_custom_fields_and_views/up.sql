@@ -24,17 +24,20 @@ CREATE INDEX custom_values_field ON custom_values (field_id, customer_id);
 CREATE INDEX custom_values_folded ON custom_values (field_id, folded, customer_id) WHERE folded IS NOT NULL;
 CREATE INDEX custom_values_number ON custom_values (field_id, number, customer_id) WHERE number IS NOT NULL;
 
--- A filter with the columns and the order of its list, kept under a name in the sidebar.
+-- A filter with the columns and the order of its list, kept under a name in the sidebar. Names are unique among the
+-- shared ones, and among the private ones of each person.
 CREATE TABLE views (
     id         INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     name       TEXT NOT NULL,
+    name_key   TEXT NOT NULL,
     filter     TEXT NOT NULL,
     shown      TEXT NOT NULL,
     sort       TEXT NOT NULL,
     private    BOOLEAN NOT NULL,
-    agent_id   INTEGER REFERENCES agents (id) ON DELETE CASCADE,
+    agent_id   INTEGER REFERENCES agents (id) ON DELETE SET NULL,
     actor      TEXT NOT NULL,
     created_at TIMESTAMP NOT NULL,
     updated_at TIMESTAMP NOT NULL
 );
-CREATE INDEX views_agent ON views (agent_id);
+CREATE UNIQUE INDEX views_shared ON views (name_key) WHERE NOT private;
+CREATE UNIQUE INDEX views_private ON views (agent_id, name_key) WHERE private;

@@ -1,94 +1,12 @@
-//! What a list can be sorted by: one row per column that is shown.
+//! The order of a list: which columns it is sorted by, and which way.
 
-use super::Row;
-use crate::db::Backend;
-use crate::db::schema::{customers, taggings};
-use crate::fold::fold;
-use chrono::NaiveDateTime;
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
-
-/// A column of `customers` as the database sorts by it.
-pub type Typed<T> = Box<dyn BoxableExpression<customers::table, Backend, SqlType = Nullable<T>>>;
-
-/// The column, and what a row of the list has in it. Text is sorted by its folded form.
-pub enum By {
-    Text(fn() -> Typed<Text>, fn(&Row) -> Option<String>),
-    Number(fn() -> Typed<BigInt>, fn(&Row) -> Option<i64>),
-    Time(fn() -> Typed<Timestamp>, fn(&Row) -> Option<NaiveDateTime>),
-}
-
-/// A sortable column.
-pub struct Column {
-    /// As in the API, filters and addresses.
-    pub key: &'static str,
-    /// As the heading says it.
-    pub label: &'static str,
-    pub by: By,
-}
-
-const fn column(key: &'static str, label: &'static str, by: By) -> Column {
-    Column { key, label, by }
-}
-
-macro_rules! text {
-    ($column:ident, $of:expr) => {
-        By::Text(|| Box::new(customers::$column), $of)
-    };
-}
-macro_rules! time {
-    ($column:ident, $of:expr) => {
-        By::Time(|| Box::new(customers::$column.nullable()), $of)
-    };
-}
-macro_rules! number {
-    ($column:ident) => {
-        By::Number(|| Box::new(customers::$column.nullable()), |row| Some(row.customer.$column))
-    };
-}
-
-fn folded(text: &Option<String>) -> Option<String> {
-    text.as_deref().map(fold)
-}
-
-/// The one table of sortable columns.
-pub static COLUMNS: &[Column] = &[
-    column("name", "Name", text!(name_folded, |row| folded(&row.customer.name))),
-    column("email", "Email", text!(email_folded, |row| folded(&row.customer.email))),
-    column("phone", "Phone", text!(phone, |row| row.customer.phone.clone())),
-    column("external_id", "External id", text!(external_id_folded, |row| folded(&row.customer.external_id))),
-    column("country", "Country", text!(country, |row| row.customer.country.clone())),
-    column("city", "City", text!(city_folded, |row| folded(&row.customer.city))),
-    column("language", "Language", text!(language_folded, |row| folded(&row.customer.language))),
-    column("created_at", "Created", time!(created_at, |row| Some(row.customer.created_at))),
-    column("updated_at", "Updated", time!(updated_at, |row| Some(row.customer.updated_at))),
-    column("last_seen_at", "Last seen", time!(last_seen_at, |row| row.customer.last_seen_at)),
-    column("purchase_count", "Purchases", number!(purchase_count)),
-    column("total_spent", "Spent", number!(total_spent)),
-    column("first_purchase_at", "First purchase", time!(first_purchase_at, |row| row.customer.first_purchase_at)),
-    column("last_purchase_at", "Last purchase", time!(last_purchase_at, |row| row.customer.last_purchase_at)),
-    // Tags are a set: the order of sets that helps is by size.
-    column(
-        "tags",
-        "Tags",
-        By::Number(
-            || Box::new(taggings::table.filter(taggings::customer_id.eq(customers::id)).count().single_value()),
-            |row| Some(row.tags.len() as i64),
-        ),
-    ),
-    column("id", "Id", number!(id)),
-];
-
-impl Column {
-    pub fn find(key: &str) -> Option<&'static Column> {
-        COLUMNS.iter().find(|column| column.key == key)
-    }
-}
+use super::columns::{By, COLUMNS, Column};
 
 /// One column of an order, and which way.
 #[derive(Clone, Copy)]
 pub struct Key {
     pub column: &'static Column,
+    pub by: &'static By,
     pub descending: bool,
 }
 
@@ -105,8 +23,10 @@ impl Sort {
         let mut keys: Vec<Key> = Vec::new();
         for word in spelling.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             let (name, descending) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
-            let column = Column::find(name).ok_or_else(|| {
-                let known: Vec<&str> = COLUMNS.iter().map(|column| column.key).collect();
+            let found = Column::find(name).and_then(|column| Some((column, column.by.as_ref()?)));
+            let (column, by) = found.ok_or_else(|| {
+                let sortable = COLUMNS.iter().filter(|column| column.by.is_some());
+                let known: Vec<&str> = sortable.map(|column| column.key).collect();
                 match crate::filters::fields::nearest(name, known.iter().copied()) {
                     Some(near) => format!("Customers cannot be sorted by “{name}”. Did you mean {near}?"),
                     None => format!("Customers cannot be sorted by “{name}”. They can by {}.", known.join(", ")),
@@ -114,7 +34,7 @@ impl Sort {
             })?;
             // The second mention of a column decides nothing.
             if !keys.iter().any(|key| key.column.key == column.key) {
-                keys.push(Key { column, descending });
+                keys.push(Key { column, by, descending });
             }
         }
         match keys.len() {
@@ -123,10 +43,34 @@ impl Sort {
         }
     }
 
+    /// What an address asks for: newest first, until somebody chooses otherwise.
+    pub fn asked(spelling: &str) -> Result<Sort, String> {
+        Sort::parse(if spelling.trim().is_empty() { "-created_at" } else { spelling })
+    }
+
     /// As an address spells it.
     pub fn spell(&self) -> String {
         let word = |key: &Key| format!("{}{}", if key.descending { "-" } else { "" }, key.column.key);
         self.0.iter().map(word).collect::<Vec<_>>().join(",")
+    }
+
+    /// The order in words: `by Created, latest first`.
+    pub fn words(&self) -> String {
+        let word = |key: &Key| {
+            let way = match (key.by, key.descending) {
+                (By::Text(..), false) => "",
+                (By::Text(..), true) => ", Z to A",
+                (By::Number(..), false) => ", smallest first",
+                (By::Number(..), true) => ", largest first",
+                (By::Time(..), false) => ", earliest first",
+                (By::Time(..), true) => ", latest first",
+            };
+            format!("{}{way}", key.column.label)
+        };
+        match self.0.is_empty() {
+            true => String::new(),
+            false => format!("by {}", self.0.iter().map(word).collect::<Vec<_>>().join(", then ")),
+        }
     }
 
     /// `aria-sort` of a heading, when the list is sorted by it first.
@@ -140,7 +84,7 @@ impl Sort {
     pub fn pressed(&self, key: &str) -> String {
         let descending = match self.direction(key) {
             Some(direction) => direction == "ascending",
-            None => Column::find(key).is_some_and(|column| !matches!(column.by, By::Text(..))),
+            None => Column::find(key).is_some_and(|column| !matches!(column.by, Some(By::Text(..)))),
         };
         format!("{}{key}", if descending { "-" } else { "" })
     }

@@ -1,7 +1,8 @@
 //! Where in an order a page begins, as a cursor travels and as the database is asked.
 
 use super::Row;
-use super::order::{By, Key, Sort, Typed};
+use super::columns::{By, Typed};
+use super::order::{Key, Sort};
 use crate::customers::Customer;
 use crate::db::Backend;
 use crate::db::nodes::On;
@@ -26,7 +27,7 @@ impl Value {
     }
 
     fn of(key: &Key, row: &Row) -> Value {
-        match key.column.by {
+        match *key.by {
             By::Text(_, of) => Value::Text(of(row)),
             By::Number(_, of) => Value::Number(of(row)),
             By::Time(_, of) => Value::Time(of(row)),
@@ -85,7 +86,7 @@ impl Cursor {
 
 fn read(value: serde_json::Value, key: &Key) -> Option<Value> {
     use serde_json::Value as Json;
-    Some(match (&key.column.by, value) {
+    Some(match (key.by, value) {
         (By::Text(..), Json::Null) => Value::Text(None),
         // PostgreSQL knows no NUL.
         (By::Text(..), Json::String(text)) if !text.contains('\0') => Value::Text(Some(text)),
@@ -188,7 +189,7 @@ impl<'a> Place<'a> {
         for (index, key) in self.keys.iter().enumerate().skip(skip) {
             let up = key.descending == self.back;
             let inner = index > 0;
-            query = match key.column.by {
+            query = match *key.by {
                 By::Text(column, _) => sorted(query, column, inner, self.back, up),
                 By::Number(column, _) => sorted(query, column, inner, self.back, up),
                 By::Time(column, _) => sorted(query, column, inner, self.back, up),
@@ -222,7 +223,7 @@ fn presence(key: &Key, has: bool) -> Maybe {
             if has { Box::new($column().is_not_null()) } else { Box::new($column().is_null()) }
         };
     }
-    match key.column.by {
+    match *key.by {
         By::Text(column, _) => asked!(column),
         By::Number(column, _) => asked!(column),
         By::Time(column, _) => asked!(column),
@@ -250,7 +251,7 @@ fn compare(key: &Key, value: &Value, how: Compare) -> Maybe {
             }
         };
     }
-    match (&key.column.by, value) {
+    match (key.by, value) {
         (By::Text(column, _), Value::Text(Some(text))) => asked!(column, text.clone()),
         (By::Number(column, _), Value::Number(Some(number))) => asked!(column, *number),
         (By::Time(column, _), Value::Time(Some(at))) => asked!(column, *at),

@@ -72,7 +72,7 @@ pub fn world(db: &Db) -> People {
             for (key, kind) in CUSTOM {
                 let wish = custom_fields::Wish {
                     key: key.into(),
-                    label: key.into(),
+                    label: key[..1].to_uppercase() + &key[1..],
                     kind: kind.into(),
                     choices: "S\nM\nL".into(),
                 };
