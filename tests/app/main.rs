@@ -5,6 +5,7 @@ mod api_customers;
 mod assets;
 mod audiences;
 mod browser;
+mod builder_by_hand;
 mod customer_pages;
 mod customers;
 mod databases;
