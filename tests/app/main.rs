@@ -13,6 +13,7 @@ mod exports;
 mod filter_pages;
 mod filters;
 mod frame;
+mod hundred_thousand;
 mod import_pages;
 mod imports;
 mod moments;
