@@ -6,12 +6,13 @@
 //! | [`consents`] | what she agreed to, per channel, with when and from where |
 //! | [`list`] | pages of customers in any order |
 //! | [`index`], [`table`] | the list in the browser, and the table it shares with segments |
-//! | [`profile`], [`form`] | one customer in the browser, and changing her |
+//! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
 //! | [`api`] | the same for programs |
 
 pub mod api;
 pub mod clean;
 pub mod consents;
+pub mod custom;
 pub mod form;
 pub mod index;
 pub mod list;

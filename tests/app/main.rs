@@ -5,6 +5,7 @@ mod api_customers;
 mod assets;
 mod audiences;
 mod browser;
+mod custom_fields;
 mod customer_pages;
 mod customers;
 mod databases;
