@@ -137,7 +137,7 @@ fn save(
     let written = match &before {
         Some(before) => before.update(&wish, conn).map(|()| before.id),
         None => {
-            if wish.key.trim().is_empty() && !wish.label.trim().is_empty() {
+            if wish.key.trim().is_empty() {
                 wish.key = key_of(&wish.label);
             }
             let at = Workspace::load(conn)?.clock().stamp();

@@ -179,7 +179,6 @@ fn facts(customer: &Customer, conn: &mut Conn) -> Result<(Vec<Fact>, usize), Err
         built_in("City", customer.city.clone()),
         built_in("Country", customer.country.as_deref().map(clean::country_name)),
         built_in("Language", customer.language.as_deref().map(clean::language_name)),
-        built_in("External id", customer.external_id.clone()),
     ];
     let fields = CustomField::all(conn)?;
     let values = custom_fields::of_customers(&[customer.id], conn)?.remove(&customer.id).unwrap_or_default();
@@ -190,6 +189,7 @@ fn facts(customer: &Customer, conn: &mut Conn) -> Result<(Vec<Fact>, usize), Err
         value: values.get(&field.id).map(|stored| field.spoken(stored)),
         edit: Some(format!("/customers/{}/edit#custom-{}", customer.id, field.key)),
     }));
+    facts.push(built_in("External id", customer.external_id.clone()));
     Ok((facts, blank.len()))
 }
 

@@ -102,6 +102,7 @@ fn an_admin_makes_fields_and_hears_what_is_wrong_beside_each_part() {
         assert_eq!(cells[..5], ["Plan", "custom.plan", "choice", "free, pro", "0"]);
 
         for (wrong, part) in [
+            ([("label", ""), ("key", ""), ("kind", "text"), ("choices", "")], "label"),
             ([("label", " "), ("key", "x"), ("kind", "text"), ("choices", "")], "label"),
             ([("label", "Plan"), ("key", "PLAN"), ("kind", "text"), ("choices", "")], "key"),
             ([("label", "Odd"), ("key", "2nd plan"), ("kind", "text"), ("choices", "")], "key"),
@@ -177,7 +178,7 @@ fn deleting_says_how_many_values_go_before_they_do() {
         assert_eq!(select(&get(&admin, &server, "/settings/fields"), &row), ["2"]);
         let path = format!("/settings/fields/{plan}/delete");
         let page = get(&admin, &server, &path);
-        assert!(page.contains("2 values") && page.contains("Delete field and 2 values"));
+        assert!(page.contains("<b>2 customers</b> have a value") && page.contains("Delete field and 2 values"));
         assert_eq!(held(&db, people.ana), "plan=pro points=5", "looking deletes nothing");
         let answer = post(&admin, &server, &path, &[]);
         assert_eq!(answer.status(), 303);
