@@ -45,6 +45,11 @@ pub fn record(customer_id: i64, bought: &Bought, conn: &mut Conn) -> QueryResult
     Ok(true)
 }
 
+/// Whether anybody ever bought anything.
+pub fn any(conn: &mut Conn) -> QueryResult<bool> {
+    Ok(purchases::table.select(purchases::id).first::<i64>(conn).optional()?.is_some())
+}
+
 /// What she bought last, the latest first.
 pub fn latest(customer_id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Bought>> {
     purchases::table

@@ -1,6 +1,7 @@
 //! Where the two databases part: one function per intention, two arms each.
 
 use super::Conn;
+use super::schema::customers;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -8,7 +9,9 @@ use diesel::prelude::*;
 pub fn analyze(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(c) => c.batch_execute("PRAGMA optimize"),
-        Conn::Postgres(c) => c.batch_execute("ANALYZE customers, taggings, consents, segment_members, purchases"),
+        Conn::Postgres(c) => {
+            c.batch_execute("ANALYZE customers, taggings, consents, segment_members, purchases, custom_values")
+        }
     }
 }
 
@@ -28,6 +31,18 @@ pub fn one_at_a_time(conn: &mut Conn, queue: Queue) -> QueryResult<()> {
         Conn::Postgres(c) => {
             let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(7237462, $1)");
             lock.bind::<diesel::sql_types::Integer, _>(queue as i32).execute(c).map(drop)
+        }
+    }
+}
+
+/// Waits until nobody else is changing this customer, up to the end of the transaction, so that what is read of her
+/// next is still true when it is written back.
+pub fn hold_customer(id: i64, conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => {
+            let row = customers::table.find(id).select(customers::id).for_update();
+            row.first::<i64>(c).optional().map(drop)
         }
     }
 }
