@@ -120,6 +120,35 @@ on('click', '.ahead-pop [role=option]', (option) => {
   if (input) pick(input, option);
 });
 
+// ── choosing with the keyboard ──────────────────────────────────────────────────────────────────────────────────────
+
+// Each letter and each arrow changes a select. In a form that answers every change, whoever types "Last purchase" would
+// have the select swapped under her fingers: what she means is asked when she pauses or leaves.
+const PAUSE = 400;
+let chosen = null;
+
+function meant() {
+  if (!chosen) return;
+  const { select, timer } = chosen;
+  clearTimeout(timer);
+  chosen = null;
+  select.dispatchEvent(new Event('change', { bubbles: true }));
+}
+
+document.addEventListener('keydown', (event) => {
+  const select = event.target.closest?.('#builder select');
+  if (select) select.dataset.typed = event.key === 'Tab' ? '' : '1';
+}, true);
+document.addEventListener('pointerdown', (event) => event.target.closest?.('#builder select')?.removeAttribute('data-typed'), true);
+document.addEventListener('change', (event) => {
+  const select = event.target;
+  if (!select.matches?.('#builder select') || !select.dataset.typed || !event.isTrusted) return;
+  event.stopImmediatePropagation();
+  clearTimeout(chosen?.timer);
+  chosen = { select, timer: setTimeout(meant, PAUSE) };
+}, true);
+document.addEventListener('focusout', (event) => { if (event.target === chosen?.select) meant(); }, true);
+
 // ── ticking rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 let lastTicked = null;

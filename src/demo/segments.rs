@@ -10,6 +10,11 @@ pub const DYNAMIC: &[(&str, &str)] = &[
     ),
     ("New this week", "created_at in the last 7 days"),
     ("Wholesale DACH", "tags contains Wholesale and country is any of (DE, AT, CH)"),
+    (
+        "Boots buyers, quiet for 90 days",
+        "purchases any where (product contains Boots and amount >= 100) and last_purchase_at not in the last 90 days \
+         and email_consent is opted in and segments in none of (\"Wholesale DACH\")",
+    ),
     ("Nobody asked about email", "email is not empty and email_consent is unknown"),
     (
         "Hikers without a club",

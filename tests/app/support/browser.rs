@@ -198,15 +198,14 @@ impl Browser {
         .await;
     }
 
-    /// Types, wherever the focus is.
+    /// Types, wherever the focus is. What has it may be swapped for its next drawing just then.
     pub async fn keys(&self, keys: impl Into<TypingData>) {
-        self.driver
-            .active_element()
-            .await
-            .expect("something has the focus")
-            .send_keys(keys)
-            .await
-            .expect("keys arrive");
+        let keys: String = keys.into().as_vec().iter().collect();
+        self.until("keys arrive", async |browser| match browser.driver.active_element().await {
+            Ok(field) => field.send_keys(&keys).await.is_ok(),
+            Err(_) => false,
+        })
+        .await;
     }
 
     /// Presses Tab until the focus is on something that fits.
