@@ -45,9 +45,10 @@ pub async fn create(
         let page = NewPage { chrome, limit, subject, why: Some(why) };
         web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
-    let (file, name, subject) = match upload::receive(form, &folder, limit).await? {
-        Upload::Received { file, name, subject } => (file, name, subject),
-        Upload::Refused(why) => return again(why, None),
+    let (upload, subject) = upload::receive(form, &folder, limit).await?;
+    let (file, name) = match upload {
+        Upload::Received { file, name } => (file, name),
+        Upload::Refused(why) => return again(why, subject),
     };
     let fields = known_fields(&db).await?;
     let looked = blocking(move || {

@@ -13,23 +13,26 @@ pub enum Upload {
     Received {
         file: NamedTempFile,
         name: String,
-        /// What it holds, where the form says so.
-        subject: Option<Subject>,
     },
     /// A sentence for the person who sent it.
     Refused(String),
 }
 
-/// Takes the field `file` of the form, and `kind` when it stands before it.
-pub async fn receive(mut form: Multipart, folder: &Path, limit: u64) -> Result<Upload, Error> {
+/// Takes the field `file` of the form; and what it holds, where `kind` before it says so.
+pub async fn receive(form: Multipart, folder: &Path, limit: u64) -> Result<(Upload, Option<Subject>), Error> {
     let mut subject = None;
+    let upload = take(form, folder, limit, &mut subject).await?;
+    Ok((upload, subject))
+}
+
+async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Option<Subject>) -> Result<Upload, Error> {
     while let Some(field) = form.next().await {
         let mut field = match field {
             Ok(field) => field,
             Err(error) => return Ok(Upload::Refused(interrupted(&error))),
         };
         if field.name() == Some("kind") {
-            subject = word(&mut field).await.as_deref().and_then(Subject::parse);
+            *subject = word(&mut field).await.as_deref().and_then(Subject::parse);
         }
         if field.name() != Some("file") {
             continue;
@@ -67,7 +70,7 @@ pub async fn receive(mut form: Multipart, folder: &Path, limit: u64) -> Result<U
             return Ok(Upload::Refused(said.into()));
         }
         let name = if name.is_empty() { "upload.csv".into() } else { name };
-        return Ok(Upload::Received { file, name, subject });
+        return Ok(Upload::Received { file, name });
     }
     Ok(Upload::Refused("Choose a CSV file to upload.".into()))
 }
