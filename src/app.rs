@@ -103,6 +103,7 @@ doors! {
     DELETE "/api/v1/customers/{id:\\d+}" Needs(Right::DeleteCustomers) => crate::customers::api::destroy;
     PUT "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::tag;
     DELETE "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::untag;
+    POST "/api/v1/customers/{id:\\d+}/purchases" Needs(Right::Customers) => crate::purchases::api::create;
     GET "/api/v1/segments" Needs(Right::Customers) => crate::segments::api::index;
     POST "/api/v1/segments" Needs(Right::Customers) => crate::segments::api::create;
     GET "/api/v1/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::api::show;

@@ -7,6 +7,7 @@ pub mod serve;
 
 use crate::config::{self, Config, Database};
 use crate::db::Db;
+use crate::imports::{Subject, command};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,6 +79,8 @@ enum Token {
 enum Import {
     /// Customers with their tags
     Customers(ImportFile),
+    /// Purchases of customers who are there; one whose external_id is known already changes nothing
+    Purchases(ImportFile),
 }
 
 /// How one file is imported.
@@ -88,9 +91,10 @@ pub struct ImportFile {
     /// What may happen to customers: create_update, create, update, fill_empty or tags
     #[arg(long, default_value = "create_update", value_parser = ["create_update", "create", "update", "fill_empty", "tags"])]
     pub mode: String,
-    /// Which keys find a customer, in this order: id, external_id, email, phone
-    #[arg(long, value_delimiter = ',', default_value = "external_id,email,phone",
-          value_parser = ["id", "external_id", "email", "phone"], value_name = "KEYS")]
+    /// Which keys find a customer, in this order: id, external_id, email, phone [default: the last three; for
+    /// purchases all]
+    #[arg(long, value_delimiter = ',', value_name = "KEYS",
+          value_parser = ["id", "external_id", "email", "phone", "customer_id", "customer_external_id"])]
     pub match_by: Vec<String>,
     /// What a tag nobody knows does: create it or reject the line
     #[arg(long, default_value = "create", value_parser = ["create", "reject"])]
@@ -98,7 +102,8 @@ pub struct ImportFile {
     /// What the tags of a line do to those the customer has: add, replace or remove
     #[arg(long, default_value = "add", value_parser = ["add", "replace", "remove"])]
     pub tags: String,
-    /// Put a column into a field, or leave it out: HEADER=-. Again for each column
+    /// Put a column into a field, or leave it out: HEADER=-; HEADER=custom.KEY:text makes a custom field (text, number,
+    /// boolean or date). Again for each column
     #[arg(long, value_name = "HEADER=FIELD")]
     pub map: Vec<String>,
     /// A tag for every line of the file. Again for each tag
@@ -186,7 +191,8 @@ fn obey(line: Line) -> anyhow::Result<ExitCode> {
         }
         Command::User(User::Add(user)) => people::add_user(&open()?, user),
         Command::Token(Token::Create(token)) => people::create_token(&open()?, token),
-        Command::Import(Import::Customers(file)) => crate::imports::command::customers(&open()?, &file),
+        Command::Import(Import::Customers(file)) => command::import(Subject::Customers, &open()?, &file),
+        Command::Import(Import::Purchases(file)) => command::import(Subject::Purchases, &open()?, &file),
         Command::Export(asked) => crate::exports::command::export(&open()?, &asked),
         Command::Count(asked) => crate::exports::command::count(&open()?, &asked),
     }

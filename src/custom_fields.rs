@@ -10,6 +10,8 @@ pub mod values;
 
 pub use values::write;
 
+pub mod many;
+
 use crate::customers::clean;
 use crate::db::schema::{custom_fields, custom_values};
 use crate::db::{Conn, dialect};
@@ -19,11 +21,12 @@ use crate::fold::fold;
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// What a field holds. The type of a field never changes: another one is another field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Text,
     Number,
@@ -175,7 +178,7 @@ impl CustomField {
     /// Every field there is or was, by label.
     pub fn known(conn: &mut Conn) -> QueryResult<Vec<CustomField>> {
         let rows: Vec<Row> = custom_fields::table
-            .order((custom_fields::label, custom_fields::id))
+            .order(custom_fields::id)
             .select((
                 custom_fields::id,
                 custom_fields::key,
@@ -185,7 +188,10 @@ impl CustomField {
                 custom_fields::deleted_at,
             ))
             .load(conn)?;
-        Ok(rows.into_iter().map(CustomField::read).collect())
+        let mut known: Vec<CustomField> = rows.into_iter().map(CustomField::read).collect();
+        // The databases would sort by their own alphabets.
+        known.sort_by_cached_key(|field| fold(&field.label));
+        Ok(known)
     }
 
     /// The fields that can be filled in.

@@ -1,21 +1,23 @@
 //! Exports: what a filter selects, as CSV that a spreadsheet opens safely and that imports back without a change.
 //!
-//! Columns are those of [`imports::columns`](crate::imports::columns), and computed ones that import ignores. Rows are
-//! read in pieces by id inside one snapshot, so memory does not grow and the file shows one moment.
+//! Columns are those of [`imports::columns`](crate::imports::columns), custom fields as `custom.plan`, and computed ones
+//! that import ignores. Rows are read in pieces by id inside one snapshot, so memory does not grow and the file shows one moment.
 
 pub mod command;
 pub mod pages;
 
 use crate::agents::{Caller, audit};
+use crate::custom_fields::{self, CustomField};
 use crate::customers::{Consent, Customer, Draft};
 use crate::db::Conn;
 use crate::db::schema::{consents, customers};
 use crate::filters::Filter;
 use crate::imports::cells::guarded;
-use crate::imports::columns::{COLUMNS, Column, Kind};
+use crate::imports::columns::{CUSTOMERS, Column, Kind};
 use crate::imports::people::CHANNELS;
 use crate::tags::{self, Tag};
 use crate::web::stream::Broken;
+use crate::workspace::Workspace;
 use chrono::{NaiveDateTime, SecondsFormat};
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -24,61 +26,64 @@ use std::io::Write;
 /// Customers read at a time.
 const PIECE: i64 = 1_000;
 
-/// A value that Muster works out by itself.
+/// A value that Muster works out by itself; amounts have the decimals of the currency.
 struct Computed {
     key: &'static str,
-    cell: fn(&Customer) -> String,
+    cell: fn(&Customer, u32) -> String,
 }
 
 static COMPUTED: &[Computed] = &[
-    Computed { key: "updated_at", cell: |her| time(her.updated_at) },
-    Computed { key: "purchase_count", cell: |her| her.purchase_count.to_string() },
-    Computed { key: "total_spent", cell: |her| money(her.total_spent) },
-    Computed { key: "first_purchase_at", cell: |her| her.first_purchase_at.map(time).unwrap_or_default() },
-    Computed { key: "last_purchase_at", cell: |her| her.last_purchase_at.map(time).unwrap_or_default() },
+    Computed { key: "updated_at", cell: |her, _| time(her.updated_at) },
+    Computed { key: "purchase_count", cell: |her, _| her.purchase_count.to_string() },
+    Computed { key: "total_spent", cell: |her, decimals| money(her.total_spent, decimals) },
+    Computed { key: "first_purchase_at", cell: |her, _| her.first_purchase_at.map(time).unwrap_or_default() },
+    Computed { key: "last_purchase_at", cell: |her, _| her.last_purchase_at.map(time).unwrap_or_default() },
 ];
 
 /// One column of the file.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Out {
     Field(&'static Column),
+    Custom(CustomField),
     Computed(&'static Computed),
+}
+
+impl Out {
+    fn name(&self) -> String {
+        match self {
+            Out::Field(column) => column.key.into(),
+            Out::Custom(field) => field.name(),
+            Out::Computed(computed) => computed.key.into(),
+        }
+    }
 }
 
 /// The columns of one export.
 #[derive(Clone)]
 pub struct Columns(Vec<Out>);
 
-impl Default for Columns {
-    /// Everything that can be imported.
-    fn default() -> Self {
-        Columns(COLUMNS.iter().map(Out::Field).collect())
-    }
-}
-
 impl Columns {
-    /// Columns by field name; none named means all that can be imported.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Columns, String> {
+    /// Columns by field name; none named means all that can be imported. `fields` are the custom ones there are.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>, fields: &[CustomField]) -> Result<Columns, String> {
+        let importable = || CUSTOMERS.iter().map(Out::Field).chain(fields.iter().cloned().map(Out::Custom));
+        let all: Vec<Out> = importable().chain(COMPUTED.iter().map(Out::Computed)).collect();
         let mut columns = Vec::new();
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
-            let field = COLUMNS.iter().find(|column| column.key == name).map(Out::Field);
-            let computed = || COMPUTED.iter().find(|computed| computed.key == name).map(Out::Computed);
-            columns.push(field.or_else(computed).ok_or_else(|| {
-                let known: Vec<&str> = COLUMNS.iter().map(|c| c.key).chain(COMPUTED.iter().map(|c| c.key)).collect();
+            let found = all.iter().find(|column| column.name() == name);
+            columns.push(found.cloned().ok_or_else(|| {
+                let known: Vec<String> = all.iter().map(Out::name).collect();
                 format!("There is no column {name} to export; there are {}", known.join(", "))
             })?);
         }
-        Ok(if columns.is_empty() { Columns::default() } else { Columns(columns) })
+        Ok(Columns(if columns.is_empty() { importable().collect() } else { columns }))
     }
 
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0
-            .iter()
-            .map(|column| match column {
-                Out::Field(column) => column.key,
-                Out::Computed(computed) => computed.key,
-            })
-            .collect()
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(Out::name).collect()
+    }
+
+    fn has_custom(&self) -> bool {
+        self.0.iter().any(|column| matches!(column, Out::Custom(_)))
     }
 }
 
@@ -92,6 +97,7 @@ pub fn remember(filter: &Filter, columns: &Columns, caller: &Caller, conn: &mut 
 pub fn write(filter: &Filter, columns: &Columns, out: impl Write, conn: &mut Conn) -> Result<u64, Broken> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(columns.names())?;
+    let decimals = Workspace::load(conn)?.decimals();
     let (mut after, mut written) = (0, 0);
     loop {
         let piece: Vec<Customer> = customers::table
@@ -106,14 +112,17 @@ pub fn write(filter: &Filter, columns: &Columns, out: impl Write, conn: &mut Con
         written += piece.len() as u64;
         let ids: Vec<i64> = piece.iter().map(|customer| customer.id).collect();
         let (states, tags) = (states(&ids, conn)?, tags::of_customers(&ids, conn)?);
+        let own = if columns.has_custom() { custom_fields::of_customers(&ids, conn)? } else { HashMap::new() };
         for customer in &piece {
             let states = states.get(&customer.id).copied().unwrap_or_default();
             let tags = tags.get(&customer.id).map(Vec::as_slice).unwrap_or_default();
+            let own = own.get(&customer.id);
             let mut draft = Draft::from(customer);
             for column in &columns.0 {
                 let cell = match column {
                     Out::Field(column) => cell(column, customer, &mut draft, states, tags),
-                    Out::Computed(computed) => (computed.cell)(customer),
+                    Out::Custom(field) => own.and_then(|own| own.get(&field.id)).cloned().unwrap_or_default(),
+                    Out::Computed(computed) => (computed.cell)(customer, decimals),
                 };
                 csv.write_field(guarded(&cell).as_ref())?;
             }
@@ -154,6 +163,7 @@ fn cell(column: &Column, customer: &Customer, draft: &mut Draft, states: States,
         Kind::Consent(channel) => {
             CHANNELS.iter().position(|known| *known == channel).map_or("", |at| states[at]).into()
         }
+        Kind::Purchase { .. } => String::new(),
         Kind::Tags => tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(";"),
     }
 }
@@ -163,25 +173,38 @@ fn time(at: NaiveDateTime) -> String {
     at.and_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// Whole minor units as an amount with two decimals.
-fn money(minor: i64) -> String {
+/// Whole minor units as an amount, with all decimals that the currency has.
+fn money(minor: i64, decimals: u32) -> String {
     let sign = if minor < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", minor.unsigned_abs() / 100, minor.unsigned_abs() % 100)
+    let unit = 10u64.pow(decimals);
+    let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+    match decimals {
+        0 => format!("{sign}{whole}"),
+        decimals => format!("{sign}{whole}.{part:0width$}", width = decimals as usize),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::custom_fields::Kind;
 
     #[test]
     fn columns_are_named_like_fields() {
-        assert_eq!(Columns::parse(["email", " total_spent"]).map(|c| c.names()), Ok(vec!["email", "total_spent"]));
-        assert!(Columns::parse(["colour"]).is_err_and(|reason| reason.contains("no column colour")));
-        assert_eq!(Columns::parse([]).map(|c| c.names().len()), Ok(COLUMNS.len()));
+        let names = |asked: &[&str], fields: &[CustomField]| {
+            Columns::parse(asked.iter().copied(), fields).map(|columns| columns.names().join(" "))
+        };
+        let (key, label) = ("plan".to_string(), "Plan".to_string());
+        let plan = [CustomField { id: 1, key, label, kind: Kind::Text, choices: Vec::new(), gone: false }];
+        assert_eq!(names(&["email", " total_spent"], &[]), Ok("email total_spent".into()));
+        assert_eq!(names(&["custom.plan", "email"], &plan), Ok("custom.plan email".into()));
+        assert!(names(&["custom.plan"], &[]).is_err_and(|reason| reason.contains("no column custom.plan")));
+        assert!(names(&[], &plan).is_ok_and(|all| all.ends_with(" tags custom.plan")));
     }
 
     #[test]
-    fn amounts_have_two_decimals() {
-        assert_eq!([money(0), money(5), money(12_050), money(-150)], ["0.00", "0.05", "120.50", "-1.50"]);
+    fn amounts_have_the_decimals_of_their_currency() {
+        assert_eq!([money(0, 2), money(5, 2), money(12_050, 2), money(-150, 2)], ["0.00", "0.05", "120.50", "-1.50"]);
+        assert_eq!([money(1200, 0), money(-1200, 3)], ["1200", "-1.200"]);
     }
 }

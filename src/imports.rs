@@ -1,16 +1,19 @@
-//! Imports: a CSV of customers, line by line, each line to exactly one outcome.
+//! Imports: a CSV of customers or of purchases, line by line, each line to exactly one outcome.
 //!
 //! [`shape`] and [`reader`] turn bytes into records; [`columns`] and [`plan`] say what the cells mean; [`lines`]
-//! understands one record by its [`cells`]; [`settle`] decides what becomes of it; [`run`] does so for a whole file and [`store`]
-//! writes it down. This page is the noun: an import with its totals and what it has to tell.
+//! understands one record by its [`cells`]; [`settle`] decides what becomes of a customer's line, [`sales`] of a
+//! purchase's; [`run`] does so for a whole file and [`store`] writes it down. What differs between the two is asked of the
+//! [`Subject`]. This page is the noun: an import with its totals and what it has to tell.
 
 pub mod cells;
 pub mod columns;
 pub mod command;
+mod custom;
 
 pub mod files;
 mod form;
 pub mod lines;
+pub mod outcome;
 pub mod pages;
 pub mod people;
 pub mod plan;
@@ -18,14 +21,18 @@ mod preview;
 pub mod reader;
 mod report;
 pub mod run;
+pub mod sales;
 pub mod settle;
 pub mod shape;
 mod store;
+mod subject;
 mod upload;
 mod views;
+mod whom;
 mod work;
 
 pub use plan::Plan;
+pub use subject::Subject;
 
 use crate::agents::{Caller, audit};
 use crate::db::Conn;
@@ -191,7 +198,7 @@ pub struct Remark {
 
 impl Remark {
     pub fn is_rejection(&self) -> bool {
-        self.outcome == run::Remark::REJECTED
+        self.outcome == outcome::Remark::REJECTED
     }
 }
 
@@ -207,7 +214,7 @@ impl Import {
     ) -> QueryResult<Import> {
         let id: i64 = diesel::insert_into(imports::table)
             .values((
-                imports::kind.eq("customers"),
+                imports::kind.eq(plan.subject.key()),
                 imports::file_name.eq(file_name),
                 imports::state.eq(state.key()),
                 imports::plan.eq(written(plan)?),
@@ -286,7 +293,7 @@ impl Import {
         Ok(diesel::delete(waiting).execute(conn)? == 1)
     }
 
-    /// What there is to tell about lines after `after`, rejections first or notes: `kind` is one of [`run::Remark`]'s.
+    /// What there is to tell about lines after `after`, rejections first or notes: `kind` is one of [`outcome::Remark`]'s.
     pub fn remarks(&self, kind: &str, after: i64, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Remark>> {
         import_remarks::table
             .filter(import_remarks::import_id.eq(self.id))

@@ -217,7 +217,7 @@ fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Err
         picker: Picker::of(&columns, &fields, "/customers", beside, "#answer", asked.columns.steps()),
         address: link(&[("sort", &asked.sort)]),
         cleared: web::address("/customers", &[("columns", &shown), ("sort", &asked.sort)]),
-        export: web::address("/customers/export", &[("filter", spelled), ("columns", &exported(&columns))]),
+        export: web::address("/customers/export", &[("filter", spelled), ("columns", &exported(&columns, &fields))]),
         broken: filter.as_ref().is_none_or(|filter| !filter.problems().is_empty()),
         unread: filter.is_none(),
         filter: filter.map(|filter| filter.text()).unwrap_or_default(),
@@ -233,8 +233,8 @@ fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Err
 }
 
 /// The columns somebody chose, as far as a file can have them; empty is all it can.
-fn exported(columns: &Columns) -> String {
+fn exported(columns: &Columns, fields: &[CustomField]) -> String {
     let mut keys = if columns.chosen() { columns.keys() } else { Vec::new() };
-    keys.retain(|key| exports::Columns::parse([key.as_str()]).is_ok());
+    keys.retain(|key| exports::Columns::parse([key.as_str()], fields).is_ok());
     keys.join(",")
 }

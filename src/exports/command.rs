@@ -3,6 +3,7 @@
 use super::Columns;
 use crate::agents::Caller;
 use crate::cli::{Count, Export};
+use crate::custom_fields::CustomField;
 use crate::db::{Conn, Db, Trouble};
 use crate::filters::fields::Fields;
 use crate::filters::{self, Filter, Rule};
@@ -16,7 +17,9 @@ use std::process::ExitCode;
 
 /// Writes CSV to a file or to stdout.
 pub fn export(db: &Db, asked: &Export) -> anyhow::Result<ExitCode> {
-    let columns = Columns::parse(asked.columns.iter().map(String::as_str)).map_err(|reason| anyhow!(reason))?;
+    let fields = db.read_now::<_, Trouble>(|conn| Ok(CustomField::all(conn)?))?;
+    let columns =
+        Columns::parse(asked.columns.iter().map(String::as_str), &fields).map_err(|reason| anyhow!(reason))?;
     let filter = select(db, asked.filter.as_deref().unwrap_or_default(), asked.now, |filter, _| Ok(filter.clone()))?;
     db.write_now::<_, Trouble>(|conn| Ok(super::remember(&filter, &columns, &Caller::command_line(), conn)?))?;
     match &asked.out {

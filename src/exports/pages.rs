@@ -2,6 +2,7 @@
 
 use super::Columns;
 use crate::agents::Caller;
+use crate::custom_fields::CustomField;
 use crate::db::Db;
 use crate::filters::{Filter, stored};
 use crate::web::{self, Error};
@@ -21,19 +22,18 @@ pub struct Asked {
 
 /// Sends whom the filter selects as CSV. That somebody took them along is kept.
 pub async fn show(db: Data<Db>, caller: Caller, asked: Query<Asked>) -> Result<HttpResponse, Error> {
-    let columns = Columns::parse(asked.columns.split(',')).map_err(Error::Unprocessable)?;
-    let spelling = asked.into_inner().filter;
-    let asked_for = columns.clone();
-    let (filter, day) = db
+    let Asked { filter: spelling, columns } = asked.into_inner();
+    let (filter, columns, day) = db
         .write(move |conn| {
+            let columns = Columns::parse(columns.split(','), &CustomField::all(conn)?).map_err(Error::Unprocessable)?;
             let clock = Workspace::load(conn)?.clock();
             let rule = stored::open(&spelling, conn)?.map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
             let filter = Filter::check(&rule, conn, &clock)?;
             if let Some(problem) = filter.problems().first() {
                 return Err(Error::Unprocessable(format!("This filter selects nobody. {}", problem.words)));
             }
-            super::remember(&filter, &asked_for, &caller, conn)?;
-            Ok::<_, Error>((filter, clock.now.with_timezone(&clock.zone).format("%Y-%m-%d").to_string()))
+            super::remember(&filter, &columns, &caller, conn)?;
+            Ok::<_, Error>((filter, columns, clock.now.with_timezone(&clock.zone).format("%Y-%m-%d").to_string()))
         })
         .await?;
     let body = web::stream::snapshot(db.get_ref().clone(), move |conn, out| {

@@ -1,10 +1,12 @@
-//! `muster import customers`: the same import as the page's, with a progress bar.
+//! `muster import customers` and `muster import purchases`: the same import as the page's, with a progress bar.
 
 use super::plan::{Key, Mode, Plan, TagMode, Unknown};
 use super::run::{self, Progress, Steps, Stopped};
-use super::{Import, State, Totals, preview};
+use super::shape::Unreadable;
+use super::{Import, State, Subject, Totals, outcome, preview};
 use crate::agents::Caller;
 use crate::cli::ImportFile;
+use crate::custom_fields::{CustomField, Problem};
 use crate::db::{self, Conn, Db, Trouble};
 use crate::workspace::Workspace;
 use anyhow::{Context, anyhow};
@@ -17,9 +19,10 @@ use std::process::ExitCode;
 const PRINTED: i64 = 20;
 
 /// Exit 0, or 2 if any line was rejected.
-pub fn customers(db: &Db, asked: &ImportFile) -> anyhow::Result<ExitCode> {
+pub fn import(subject: Subject, db: &Db, asked: &ImportFile) -> anyhow::Result<ExitCode> {
     let path = asked.file.as_path();
-    let plan = plan(path, asked).with_context(|| path.display().to_string())?;
+    let fields = db.read_now::<_, Trouble>(|conn| Ok(CustomField::all(conn)?))?;
+    let plan = plan(subject, path, asked, &fields).with_context(|| path.display().to_string())?;
     eprintln!("muster: {}, {}", path.display(), plan.read_as);
     if !plan.left_out().is_empty() {
         eprintln!("muster: not imported: {}", plan.left_out().join(", "));
@@ -29,7 +32,7 @@ pub fn customers(db: &Db, asked: &ImportFile) -> anyhow::Result<ExitCode> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let done = match asked.dry_run {
         true => rehearse(&name, &plan, path, &bar, &mut conn),
-        false => import(&name, &plan, path, &bar, &mut conn),
+        false => commit(&name, &plan, path, &bar, &mut conn),
     };
     bar.finish_and_clear();
     let (id, totals, reasons) = done.with_context(|| path.display().to_string())?;
@@ -40,19 +43,21 @@ pub fn customers(db: &Db, asked: &ImportFile) -> anyhow::Result<ExitCode> {
     Ok(if totals.rejected > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-fn plan(path: &Path, asked: &ImportFile) -> anyhow::Result<Plan> {
+fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField]) -> anyhow::Result<Plan> {
     let mut plan = Plan {
         mode: Mode::parse(&asked.mode).ok_or_else(|| anyhow!("there is no mode {}", asked.mode))?,
-        match_by: Key::parse_list(&asked.match_by.join(",")).map_err(|reason| anyhow!(reason))?,
         tags: TagMode::parse(&asked.tags).ok_or_else(|| anyhow!("tags are added, replaced or removed"))?,
         unknown_tags: Unknown::parse(&asked.unknown_tags).ok_or_else(|| anyhow!("unknown tags: create or reject"))?,
         tag: asked.tag.clone(),
         consent_proof: asked.consent_proof.as_deref().and_then(crate::fold::filled),
-        ..Plan::default()
+        ..Plan::about(subject)
     };
-    preview::look(path, &mut plan)?;
+    if !asked.match_by.is_empty() {
+        plan.match_by = Key::parse_list(&asked.match_by.join(",")).map_err(|reason| anyhow!(reason))?;
+    }
+    preview::look(path, &mut plan, fields)?;
     for map in &asked.map {
-        plan.map(map).map_err(|reason| anyhow!(reason))?;
+        plan.map(map, fields).map_err(|reason| anyhow!(reason))?;
     }
     plan.check().map_err(|reason| anyhow!(reason))?;
     Ok(plan)
@@ -60,9 +65,10 @@ fn plan(path: &Path, asked: &ImportFile) -> anyhow::Result<Plan> {
 
 type Done = (Option<i64>, Totals, Vec<String>);
 
-fn import(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut Conn) -> Result<Done, Stopped> {
-    let import = db::write::<_, Trouble>(conn, |conn| {
+fn commit(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut Conn) -> Result<Done, Stopped> {
+    let import = db::write::<_, Stopped>(conn, |conn| {
         let clock = Workspace::load(conn)?.clock();
+        plan.make_fields(clock.stamp(), conn)?;
         let caller = Caller::command_line();
         let import = Import::create(name, plan, State::Running, &caller, &clock, conn)?;
         import.audit(&caller, conn)?;
@@ -71,6 +77,15 @@ fn import(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut Co
     let totals = run::carry_out(&import, path, conn, &mut |progress| show(bar, progress))?;
     let reasons = reasons(&import, conn)?;
     Ok((Some(import.id), totals, reasons))
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Wrong { words, .. } => Stopped::Unreadable(Unreadable(words)),
+            Problem::Failed(error) => error.into(),
+        }
+    }
 }
 
 /// What the rehearsal leaves behind is taken back, whatever it came to.
@@ -88,6 +103,7 @@ fn rehearse(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut 
     let back = db::write::<(), Back>(conn, |conn| {
         let mut all = || {
             let clock = Workspace::load(conn)?.clock();
+            plan.make_fields(clock.stamp(), conn)?;
             let import = Import::create(name, plan, State::Running, &Caller::command_line(), &clock, conn)?;
             let totals = run::run(&import, path, Steps::Within, conn, &mut |progress| show(bar, progress))?;
             Ok((None, totals, reasons(&import, conn)?))
@@ -102,8 +118,8 @@ fn rehearse(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut 
 }
 
 fn reasons(import: &Import, conn: &mut Conn) -> Result<Vec<String>, Stopped> {
-    let remarks = import.remarks(run::Remark::REJECTED, 0, PRINTED, conn)?;
-    let all = import.count_remarks(run::Remark::REJECTED, conn)?;
+    let remarks = import.remarks(outcome::Remark::REJECTED, 0, PRINTED, conn)?;
+    let all = import.count_remarks(outcome::Remark::REJECTED, conn)?;
     let mut reasons: Vec<String> = remarks
         .iter()
         .map(|remark| match remark.column_name.as_str() {

@@ -1,8 +1,8 @@
 //! What was chosen on the mapping page, turned into a plan.
 
-use super::columns::Field;
 use super::plan::{Key, Mode, Plan, TagMode, Unknown};
 use super::shape::Chosen;
+use crate::custom_fields::CustomField;
 use crate::fold::filled;
 
 /// The fields of a posted form, in order.
@@ -29,15 +29,15 @@ impl Typed {
     }
 
     /// Puts what was chosen into the plan. Whether it makes sense is for [`Plan::check`] to say.
-    pub fn apply(&self, plan: &mut Plan) {
+    pub fn apply(&self, plan: &mut Plan, fields: &[CustomField]) {
         for at in 0..plan.columns.len() {
-            if let Some(field) = self.get(&format!("column.{at}")) {
-                plan.columns[at] = Field::parse(field);
+            if let Some(choice) = self.get(&format!("column.{at}")) {
+                plan.columns[at] = plan.chosen(at, choice, fields);
             }
         }
         plan.mode = self.get("mode").and_then(Mode::parse).unwrap_or_default();
         plan.match_by.clear();
-        for name in ["match.1", "match.2", "match.3"] {
+        for name in ["match.1", "match.2", "match.3", "match.4"] {
             if let Some(key) = self.get(name).and_then(Key::parse)
                 && !plan.match_by.contains(&key)
             {
@@ -66,12 +66,13 @@ mod tests {
     #[test]
     fn a_form_becomes_a_plan() {
         let mut plan = Plan::default();
-        plan.propose(&["email".into(), "plan".into()]);
+        plan.propose(&["email".into(), "plan".into(), "Shoe size".into()], &[]);
         let typed = Typed::read(
-            b"column.0=email&column.1=city&mode=tags&match.1=email&match.2=&match.3=email&tags=replace&tag=A%3B+b+&proof=x",
+            b"column.0=email&column.1=city&column.2=new.number&mode=tags&match.1=email&match.2=&match.3=email&tags=replace&tag=A%3B+b+&proof=x",
         );
-        typed.apply(&mut plan);
-        assert_eq!(plan.columns, [Some(Field::Email), Some(Field::City)]);
+        typed.apply(&mut plan, &[]);
+        let keys: Vec<String> = plan.columns.iter().flatten().map(|field| plan.key(*field)).collect();
+        assert_eq!(keys, ["email", "city", "custom.shoe_size"]);
         assert_eq!((plan.mode, plan.match_by.as_slice()), (Mode::Tags, &[Key::Email][..]));
         assert_eq!((plan.tag.join("+"), plan.separator.as_str()), ("A+b".into(), ";"));
         assert!(plan.consent_proof.is_none() && typed.half_proven());

@@ -1,9 +1,10 @@
 //! One record, understood: whom it is about and what it wants, or why it is rejected. Looks at no database.
 
 use super::cells::{self, Cell};
-use super::columns::{Field, Kind};
+use super::columns::{Column, Field, Kind, one_line};
 use super::plan::{Key, Mode, Plan, TagMode};
 use super::reader::Cells;
+use crate::custom_fields::{self, CustomField};
 use crate::customers::{Consent, clean};
 use crate::tags::Tag;
 use crate::workspace::Workspace;
@@ -17,6 +18,9 @@ pub enum Value {
     Text(String),
     Time(NaiveDateTime),
     Consent(Consent),
+    Custom(custom_fields::Value),
+    /// Whole minor units.
+    Amount(i64),
 }
 
 /// A value and the column it stands in.
@@ -47,10 +51,17 @@ pub struct Wish {
 impl Wish {
     /// What the line says a customer is recognised by.
     pub fn key(&self, key: Key) -> Option<&str> {
-        self.given.iter().find(|given| given.field == key.field()).and_then(|given| match &given.value {
-            Value::Text(text) => Some(text.as_str()),
+        self.text(key.field())
+    }
+    pub fn text(&self, field: Field) -> Option<&str> {
+        match self.value(field) {
+            Some(Value::Text(text)) => Some(text),
             _ => None,
-        })
+        }
+    }
+    /// What stands under a field.
+    pub fn value(&self, field: Field) -> Option<&Value> {
+        self.given.iter().find(|given| given.field == field).map(|given| &given.value)
     }
     pub fn id(&self) -> Option<i64> {
         self.given.iter().find_map(|given| match given.value {
@@ -70,25 +81,52 @@ pub struct Fault {
     pub reason: String,
 }
 
+/// A column that is imported, with what its cells may hold: looked up once for the whole file.
+pub struct Reading<'a> {
+    at: usize,
+    field: Field,
+    how: How<'a>,
+}
+
+enum How<'a> {
+    BuiltIn(&'static Column),
+    Custom(&'a CustomField),
+}
+
+/// The columns that the plan reads. `fields` are the custom ones, by [`Field::Custom`].
+pub fn readings<'a>(plan: &Plan, fields: &'a [Option<CustomField>]) -> Vec<Reading<'a>> {
+    let reading = |(at, field): (usize, &Option<Field>)| {
+        let field = (*field)?;
+        let how = match field {
+            Field::Custom(place) => How::Custom(fields.get(place)?.as_ref()?),
+            field => How::BuiltIn(plan.subject.column(field)?),
+        };
+        Some(Reading { at, field, how })
+    };
+    let needed = |reading: &Reading<'_>| {
+        let key = plan.match_by.iter().any(|key| key.field() == reading.field);
+        plan.mode != Mode::Tags || reading.field == Field::Tags || key
+    };
+    plan.columns.iter().enumerate().filter_map(reading).filter(needed).collect()
+}
+
 /// Reads one record by the plan. Every cell that is wrong is named, not only the first.
-pub fn understand(cells: &Cells, plan: &Plan, here: &Workspace) -> Result<Wish, Vec<Fault>> {
+pub fn understand(cells: &Cells, plan: &Plan, readings: &[Reading<'_>], here: &Workspace) -> Result<Wish, Vec<Fault>> {
     let mut wish = Wish { given: Vec::new(), tags: Tagging::default() };
     let mut faults = Vec::new();
-    for (at, field) in plan.columns.iter().enumerate() {
-        let Some(field) = *field else { continue };
-        if plan.mode == Mode::Tags && field != Field::Tags && !plan.match_by.iter().any(|key| key.field() == field) {
-            continue;
-        }
+    for Reading { at, field, how } in readings {
+        let (at, field) = (*at, *field);
         let cell = cells::read(cells.get(at));
         if cell == Cell::Empty {
             continue;
         }
-        let read = match field {
-            Field::Tags => tags(cell, plan).map(|tags| {
+        let read = match how {
+            _ if field == Field::Tags => tags(cell, plan).map(|tags| {
                 wish.tags = Tagging { at: Some(at), ..tags };
                 None
             }),
-            _ => value(cell, field, here),
+            How::BuiltIn(column) => value(cell, column, here),
+            How::Custom(custom) => own_value(cell, custom),
         };
         match read {
             Ok(Some(value)) => wish.given.push(Given { at, field, value }),
@@ -99,11 +137,10 @@ pub fn understand(cells: &Cells, plan: &Plan, here: &Workspace) -> Result<Wish, 
     if faults.is_empty() { Ok(wish) } else { Err(faults) }
 }
 
-fn value(cell: Cell<'_>, field: Field, here: &Workspace) -> Result<Option<Value>, String> {
-    let column = field.column();
+fn value(cell: Cell<'_>, column: &Column, here: &Workspace) -> Result<Option<Value>, String> {
     let raw = match (cell, column.kind) {
         (Cell::Empty, _) => return Ok(None),
-        (Cell::Clear, Kind::Id | Kind::Time { needed: true, .. }) => {
+        (Cell::Clear, Kind::Id | Kind::Time { needed: true, .. } | Kind::Purchase { needed: true, .. }) => {
             return Err(format!("{} cannot be cleared.", column.words));
         }
         (Cell::Clear, Kind::Consent(_)) => return Ok(Some(Value::Consent(Consent::Unknown))),
@@ -115,7 +152,16 @@ fn value(cell: Cell<'_>, field: Field, here: &Workspace) -> Result<Option<Value>
         Kind::Text { clean, .. } => clean(raw, here)?.map(Value::Text),
         Kind::Time { .. } => clean::time(raw, here.zone)?.map(Value::Time),
         Kind::Consent(_) => clean::consent(raw)?.map(Value::Consent),
+        Kind::Purchase { read, .. } => read(raw, here)?,
         Kind::Tags => None,
+    })
+}
+
+fn own_value(cell: Cell<'_>, field: &CustomField) -> Result<Option<Value>, String> {
+    Ok(match cell {
+        Cell::Empty => None,
+        Cell::Clear => Some(Value::Clear),
+        Cell::Value(raw) => field.clean(&one_line(raw))?.map(Value::Custom),
     })
 }
 

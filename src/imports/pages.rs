@@ -5,9 +5,10 @@ use super::plan::Plan;
 use super::report::{self, Report};
 use super::upload::{self, Upload};
 use super::views::{IndexPage, MappingPage, NewPage, ReportPage};
-use super::{Import, State, files, preview, work};
+use super::{Import, State, Subject, files, preview, work};
 use crate::agents::Caller;
 use crate::config::Config;
+use crate::custom_fields::{CustomField, Problem};
 use crate::db::Db;
 use crate::web::{self, Chrome, Error, Htmx};
 use crate::workspace::Workspace;
@@ -27,7 +28,7 @@ pub async fn index(db: Data<Db>, chrome: Chrome) -> Result<HttpResponse, Error> 
 
 /// `GET /imports/new`
 pub async fn new(config: Data<Config>, chrome: Chrome) -> Result<HttpResponse, Error> {
-    web::show(&NewPage { chrome, limit: config.upload_limit, why: None })
+    web::show(&NewPage { chrome, limit: config.upload_limit, subject: None, why: None })
 }
 
 /// `POST /imports`: the file is kept until it is imported or thrown away.
@@ -40,22 +41,25 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let limit = config.upload_limit;
     let folder = files::folder(&config, &db);
-    let again = |why: String| {
-        let page = NewPage { chrome, limit, why: Some(why) };
+    let again = |why: String, subject: Option<Subject>| {
+        let page = NewPage { chrome, limit, subject, why: Some(why) };
         web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
-    let (file, name) = match upload::receive(form, &folder, limit).await? {
+    let (upload, subject) = upload::receive(form, &folder, limit).await?;
+    let (file, name) = match upload {
         Upload::Received { file, name } => (file, name),
-        Upload::Refused(why) => return again(why),
+        Upload::Refused(why) => return again(why, subject),
     };
+    let fields = known_fields(&db).await?;
     let looked = blocking(move || {
-        let mut plan = Plan::default();
-        preview::look(file.path(), &mut plan).map(|()| (plan, file))
+        let subject = subject.map_or_else(|| preview::subject(file.path()), Ok)?;
+        let mut plan = Plan::about(subject);
+        preview::look(file.path(), &mut plan, &fields).map(|()| (plan, file))
     })
     .await?;
     let (plan, file) = match looked {
         Ok(looked) => looked,
-        Err(unreadable) => return again(unreadable.to_string()),
+        Err(unreadable) => return again(unreadable.to_string(), subject),
     };
     let import = db
         .write(move |conn| {
@@ -112,6 +116,7 @@ async fn mapping(
     why: Option<String>,
 ) -> Result<HttpResponse, Error> {
     let path = files::path(&files::folder(config, db), import.id);
+    let fields = known_fields(db).await?;
     let plan = import.plan.clone();
     let samples = blocking(move || preview::samples(&path, &plan)).await?;
     let (samples, why) = match samples {
@@ -119,7 +124,7 @@ async fn mapping(
         Err(unreadable) => (Vec::new(), Some(unreadable.to_string())),
     };
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    web::show_as(status, &MappingPage { chrome, import, samples, why })
+    web::show_as(status, &MappingPage { chrome, import, fields, samples, why })
 }
 
 /// `POST /imports/{id}/reading`: another encoding or delimiter. The columns are proposed afresh.
@@ -133,7 +138,8 @@ pub async fn reread(
     let mut import = waiting(&db, *id).await?;
     let path = files::path(&files::folder(&config, &db), import.id);
     let mut plan = Plan { shape: Typed::read(&body).shape(), ..import.plan.clone() };
-    let looked = blocking(move || preview::look(&path, &mut plan).map(|()| plan)).await?;
+    let fields = known_fields(&db).await?;
+    let looked = blocking(move || preview::look(&path, &mut plan, &fields).map(|()| plan)).await?;
     match looked {
         Ok(plan) => {
             import.plan = plan;
@@ -155,23 +161,17 @@ pub async fn run(
 ) -> Result<HttpResponse, Error> {
     let mut import = waiting(&db, *id).await?;
     let typed = Typed::read(&body);
-    typed.apply(&mut import.plan);
+    typed.apply(&mut import.plan, &known_fields(&db).await?);
     if let Err(why) = sensible(&typed, &import.plan) {
         return mapping(&db, &config, chrome, import, Some(why)).await;
     }
     let path = files::path(&files::folder(&config, &db), import.id);
     let here = format!("/imports/{}", import.id);
     keep(&db, &import).await?;
-    let started = {
-        let import = import.clone();
-        db.write(move |conn| {
-            let started = import.start(conn)?;
-            if started {
-                import.audit(&caller, conn)?;
-            }
-            Ok::<_, Error>(started)
-        })
-        .await?
+    let started = match start(&db, &import, caller).await {
+        Ok(started) => started,
+        Err(Halt::Told(words)) => return mapping(&db, &config, chrome, import, Some(words)).await,
+        Err(Halt::Failed(error)) => return Err(error),
     };
     if started && let Err(error) = work::begin(import.clone(), path, db.get_ref().clone()) {
         tracing::error!(%error, "an import could not begin");
@@ -179,6 +179,36 @@ pub async fn run(
         blocking(move || work::give_up(&import, &db)).await?;
     }
     Ok(web::see_other(&here))
+}
+
+/// Why an import does not start.
+enum Halt {
+    Told(String),
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Halt::Failed(error.into())
+    }
+}
+
+/// Makes the fields that columns become and lets the import run; false when somebody else was quicker.
+async fn start(db: &Db, import: &Import, caller: Caller) -> Result<bool, Halt> {
+    let import = import.clone();
+    db.write(move |conn| {
+        let started = import.start(conn)?;
+        if started {
+            let made = import.plan.make_fields(Workspace::load(conn)?.clock().stamp(), conn);
+            made.map_err(|problem| match problem {
+                Problem::Wrong { words, .. } => Halt::Told(words),
+                Problem::Failed(error) => error.into(),
+            })?;
+            import.audit(&caller, conn)?;
+        }
+        Ok(started)
+    })
+    .await
 }
 
 fn sensible(typed: &Typed, plan: &Plan) -> Result<(), String> {
@@ -219,6 +249,10 @@ async fn waiting(db: &Db, id: i64) -> Result<Import, Error> {
         State::Uploaded => Ok(import),
         _ => Err(Error::Unprocessable(format!("{} has been imported already.", import.file_name))),
     }
+}
+
+async fn known_fields(db: &Db) -> Result<Vec<CustomField>, Error> {
+    db.read(|conn| Ok::<_, Error>(CustomField::all(conn)?)).await
 }
 
 async fn keep(db: &Db, import: &Import) -> Result<(), Error> {

@@ -2,12 +2,13 @@
 
 use super::lines::Wish;
 use super::plan::Key;
+use crate::custom_fields::{self, CustomField};
 use crate::customers::{Channel, Consent, Customer, Draft};
 use crate::db::Conn;
 use crate::db::schema::{consents, customers, import_lines, taggings};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many values one question to the database carries.
 pub const CHUNK: usize = 500;
@@ -18,6 +19,8 @@ pub struct State {
     pub draft: Draft,
     pub consents: [Consent; 3],
     pub tags: BTreeSet<i64>,
+    /// By [`Field::Custom`](super::columns::Field::Custom); of the fields that the file has, no others.
+    pub custom: BTreeMap<usize, custom_fields::Value>,
 }
 
 impl State {
@@ -79,8 +82,9 @@ pub struct People {
 }
 
 impl People {
-    /// Finds everybody the lines name by any key, with their consents and tags, in a handful of questions.
-    pub fn load(import: i64, wishes: &[&Wish], conn: &mut Conn) -> QueryResult<People> {
+    /// Finds everybody the lines name by any key, with their consents, tags and values of `fields`, in a handful of
+    /// questions.
+    pub fn load(import: i64, wishes: &[&Wish], fields: &[Option<CustomField>], conn: &mut Conn) -> QueryResult<People> {
         let mut people = People::default();
         let values = |key: Key| -> Vec<&str> {
             let mut values: Vec<&str> = wishes.iter().filter_map(|wish| wish.key(key)).collect();
@@ -105,6 +109,7 @@ impl People {
             let found = customers::table.select(Customer::as_select()).filter(customers::id.eq_any(some)).load(conn)?;
             people.take_in(found);
         }
+        people.load_custom(fields, conn)?;
         people.load_rest(import, conn)?;
         Ok(people)
     }
@@ -125,6 +130,20 @@ impl People {
             self.by_id.insert(id, at);
             self.all.push(Person { id: Some(id), stored: Some(state.clone()), now: state, line: None });
         }
+    }
+
+    fn load_custom(&mut self, fields: &[Option<CustomField>], conn: &mut Conn) -> QueryResult<()> {
+        let places: HashMap<i64, usize> =
+            fields.iter().enumerate().filter_map(|(place, field)| Some((field.as_ref()?.id, place))).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let customers: Vec<i64> = self.by_id.keys().copied().collect();
+        let fields: Vec<i64> = places.keys().copied().collect();
+        for (customer, field, value) in custom_fields::many::load(&customers, &fields, conn)? {
+            self.all[self.by_id[&customer]].now.custom.insert(places[&field], value);
+        }
+        Ok(())
     }
 
     /// Consents, tags and earlier lines of those found.

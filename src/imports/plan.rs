@@ -1,8 +1,11 @@
 //! What an import is to do: which column becomes which field, whom a line is about, and how far it may go.
 //! Kept as JSON beside the import, so that its report can say what was asked.
 
-use super::columns::{self, Field};
+use super::Subject;
+use super::columns::Field;
+use super::custom::Custom;
 use super::shape::Chosen;
+use crate::custom_fields::CustomField;
 use crate::tags::Tag;
 use serde::{Deserialize, Serialize};
 
@@ -145,8 +148,18 @@ impl Key {
             Key::Phone => "phone",
         }
     }
+    pub fn key(self) -> &'static str {
+        match self {
+            Key::Id => "id",
+            Key::ExternalId => "external_id",
+            Key::Email => "email",
+            Key::Phone => "phone",
+        }
+    }
+    /// A file of purchases says `customer_id`, where one of customers says `id`.
     pub fn parse(key: &str) -> Option<Key> {
-        Key::ALL.into_iter().find(|known| known.field().key() == key)
+        let key = key.strip_prefix("customer_").unwrap_or(key);
+        Key::ALL.into_iter().find(|known| known.key() == key)
     }
     /// Reads `external_id,email`.
     pub fn parse_list(list: &str) -> Result<Vec<Key>, String> {
@@ -169,10 +182,13 @@ impl Key {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Plan {
+    pub subject: Subject,
     /// The columns' names, by their place in the file.
     pub headers: Vec<String>,
     /// What each column becomes; `None` leaves it out.
     pub columns: Vec<Option<Field>>,
+    /// The business's own fields among them, by [`Field::Custom`].
+    pub custom: Vec<Custom>,
     pub mode: Mode,
     pub match_by: Vec<Key>,
     pub tags: TagMode,
@@ -198,8 +214,10 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Plan {
+            subject: Subject::default(),
             headers: Vec::new(),
             columns: Vec::new(),
+            custom: Vec::new(),
             mode: Mode::default(),
             match_by: Key::STORED.to_vec(),
             tags: TagMode::default(),
@@ -218,28 +236,30 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// What a file of this kind is imported by unless somebody says otherwise.
+    pub fn about(subject: Subject) -> Plan {
+        Plan { subject, match_by: subject.keys().to_vec(), ..Plan::default() }
+    }
+
     /// Proposes a field for each header that names one; the first of two that mean the same gets it.
-    pub fn propose(&mut self, headers: &[String]) {
+    pub fn propose(&mut self, headers: &[String], fields: &[CustomField]) {
         self.headers = headers.to_vec();
-        self.columns = Vec::with_capacity(headers.len());
-        for header in headers {
-            let field = columns::named(header).filter(|field| !self.columns.contains(&Some(*field)));
-            self.columns.push(field);
-        }
-        // A column called exactly like a field has the better claim than one that only means the same.
+        self.columns = vec![None; headers.len()];
+        self.custom.clear();
+        // A column called exactly like a field has a better claim than one that only means the same.
         for (at, header) in headers.iter().enumerate() {
-            let Some(field) = Field::parse(header) else { continue };
+            let exact = self.subject.field(header).or_else(|| self.own(header, fields));
+            self.columns[at] = exact.filter(|field| !self.has(*field));
+        }
+        for (at, header) in headers.iter().enumerate() {
             if self.columns[at].is_none() {
-                for other in self.columns.iter_mut().filter(|other| **other == Some(field)) {
-                    *other = None;
-                }
-                self.columns[at] = Some(field);
+                self.columns[at] = self.subject.named(header).filter(|field| !self.has(*field));
             }
         }
     }
 
     /// Takes one `HEADER=FIELD`; `HEADER=-` leaves the column out.
-    pub fn map(&mut self, spelling: &str) -> Result<(), String> {
+    pub fn map(&mut self, spelling: &str, fields: &[CustomField]) -> Result<(), String> {
         let (header, target) =
             spelling.rsplit_once('=').ok_or_else(|| format!("{spelling:?} is not of the form HEADER=FIELD"))?;
         let (header, target) = (header.trim(), target.trim());
@@ -249,20 +269,18 @@ impl Plan {
         })?;
         let field = match target {
             "-" => None,
-            custom if custom.starts_with("custom.") => {
-                return Err(format!(
-                    "{header}={custom}: Muster has no custom fields yet; leave the column out with {header}=-"
-                ));
-            }
-            key => Some(Field::parse(key).ok_or_else(|| {
-                let keys: Vec<_> = columns::COLUMNS.iter().map(|column| column.key).collect();
-                format!("There is no field {key:?} to import into; there are {}", keys.join(", "))
-            })?),
+            target => Some(match target.strip_prefix("custom.") {
+                Some(custom) => self.custom(at, custom, fields)?,
+                None => self.subject.field(target).ok_or_else(|| {
+                    let keys: Vec<_> = self.subject.columns().iter().map(|column| column.key).collect();
+                    format!("There is no field {target:?} to import into; there are {}", keys.join(", "))
+                })?,
+            }),
         };
         // The proposal makes way for what was asked; two wishes for one field are a mistake that `check` finds.
         if field.is_some() {
             for (other, column) in self.columns.iter_mut().enumerate() {
-                if other != at && *column == field && Field::parse(&self.headers[other]) != field {
+                if other != at && *column == field && self.subject.field(&self.headers[other]) != field {
                     *column = None;
                 }
             }
@@ -275,12 +293,13 @@ impl Plan {
     pub fn check(&self) -> Result<(), String> {
         for (at, field) in self.columns.iter().enumerate() {
             let Some(field) = field else { continue };
-            if let Some(earlier) = self.columns[..at].iter().position(|other| other == &Some(*field)) {
+            let same = |other: &Option<Field>| other.is_some_and(|other| self.key(other) == self.key(*field));
+            if let Some(earlier) = self.columns[..at].iter().position(same) {
                 return Err(format!(
                     "The columns {} and {} would both become {}. Leave one out",
                     self.headers[earlier],
                     self.headers[at],
-                    field.words()
+                    self.words(*field)
                 ));
             }
         }
@@ -290,8 +309,9 @@ impl Plan {
         if self.match_by.is_empty() {
             return Err("Choose what people are recognised by".into());
         }
-        let matched = self.match_by.iter().any(|key| self.columns.contains(&Some(key.field())));
-        if !matched && self.mode != Mode::Create && self.mode != Mode::CreateUpdate {
+        let matched = self.match_by.iter().any(|key| self.has(key.field()));
+        let known = self.subject == Subject::Purchases || !self.mode.creates();
+        if !matched && known {
             let keys: Vec<_> = self.match_by.iter().map(|key| key.words()).collect();
             return Err(format!("To recognise people, a column must become one of: {}", keys.join(", ")));
         }
@@ -302,7 +322,30 @@ impl Plan {
         for name in &self.tag {
             Tag::clean(name)?;
         }
-        Ok(())
+        match self.subject {
+            Subject::Customers => Ok(()),
+            Subject::Purchases => self.check_purchases(),
+        }
+    }
+
+    /// A purchase is written once: much of what may be asked of customers makes no sense.
+    fn check_purchases(&self) -> Result<(), String> {
+        for needed in [Field::Amount, Field::PurchasedAt] {
+            if !self.has(needed) {
+                return Err(format!("Purchases need a column that becomes: {}", self.words(needed)));
+            }
+        }
+        if !self.mode.creates() {
+            return Err("Purchases are added and never changed: the mode is create_update or create".into());
+        }
+        let plain = Plan::default();
+        if (&self.tag, self.tags, self.unknown_tags) != (&plain.tag, plain.tags, plain.unknown_tags) {
+            return Err("Purchases have no tags".into());
+        }
+        match self.consent_proof {
+            Some(_) => Err("A file of purchases says nothing about consent".into()),
+            None => Ok(()),
+        }
     }
 
     /// Columns that will not be imported, by name.
@@ -331,7 +374,7 @@ mod tests {
 
     fn plan(headers: &[&str]) -> Plan {
         let mut plan = Plan::default();
-        plan.propose(&headers.iter().map(ToString::to_string).collect::<Vec<_>>());
+        plan.propose(&headers.iter().map(ToString::to_string).collect::<Vec<_>>(), &[]);
         plan
     }
 
@@ -340,14 +383,13 @@ mod tests {
         let mut plan = plan(&["Kundennummer", "Mobile", "phone", "plan"]);
         assert_eq!(plan.columns, [Some(Field::ExternalId), None, Some(Field::Phone), None]);
         assert_eq!(plan.left_out(), ["Mobile", "plan"]);
-        plan.map("plan=city").unwrap();
-        plan.map("KUNDENNUMMER=-").unwrap();
+        plan.map("plan=city", &[]).unwrap();
+        plan.map("KUNDENNUMMER=-", &[]).unwrap();
         assert_eq!(plan.columns, [None, None, Some(Field::Phone), Some(Field::City)]);
-        plan.map("Mobile=phone").unwrap();
+        plan.map("Mobile=phone", &[]).unwrap();
         assert!(plan.check().unwrap_err().contains("Mobile and phone would both become Phone"));
-        assert!(plan.map("plan=custom.plan:text").unwrap_err().contains("custom fields"));
-        assert!(plan.map("nothing=email").unwrap_err().contains("no column called"));
-        assert!(plan.map("plan=colour").unwrap_err().contains("no field"));
+        assert!(plan.map("nothing=email", &[]).unwrap_err().contains("no column called"));
+        assert!(plan.map("plan=colour", &[]).unwrap_err().contains("no field"));
     }
 
     #[test]

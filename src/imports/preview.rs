@@ -1,9 +1,10 @@
 //! The beginning of a file, as the mapping page shows it.
 
-use super::cells;
 use super::plan::Plan;
 use super::reader::{Content, Reader};
 use super::shape::{Shape, Unreadable};
+use super::{Subject, cells};
+use crate::custom_fields::CustomField;
 use std::path::Path;
 
 /// How many values of a column are shown.
@@ -34,11 +35,17 @@ pub fn samples(path: &Path, plan: &Plan) -> Result<Vec<Vec<String>>, Unreadable>
     Ok(samples)
 }
 
+/// What a file holds, by its headers.
+pub fn subject(path: &Path) -> Result<Subject, Unreadable> {
+    let shape = Shape::find(path, &Plan::default().shape)?;
+    Ok(Subject::of(&Reader::open(path, &shape)?.headers))
+}
+
 /// Reads the file as it is, or as a person chose, and proposes what becomes of its columns.
-pub fn look(path: &Path, plan: &mut Plan) -> Result<(), Unreadable> {
+pub fn look(path: &Path, plan: &mut Plan, fields: &[CustomField]) -> Result<(), Unreadable> {
     let shape = Shape::find(path, &plan.shape)?;
     let mut reader = Reader::open(path, &shape)?;
-    plan.propose(&reader.headers);
+    plan.propose(&reader.headers, fields);
     plan.read_as = shape.words();
     plan.encoding = shape.encoding.name().into();
     plan.delimiter = char::from(shape.delimiter);

@@ -2,7 +2,7 @@
 //! rejected lines as a file to correct and import again.
 
 use super::cells::{guarded, plain};
-use super::run::Remark as Kind;
+use super::outcome::Remark as Kind;
 use super::{Import, Remark};
 use crate::db::Conn;
 use crate::web::stream::Broken;

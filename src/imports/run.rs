@@ -1,13 +1,14 @@
 //! The import itself: reads lines, settles them batch by batch, each batch one transaction with everything that belongs
 //! to it. A batch that the database refuses is tried again line by line, so a bad line never takes a good one with it.
 
-use super::lines::{Fault, Wish, understand};
-use super::people::{Hand, People, last_id};
+use super::lines::{Fault, Reading, Wish, readings, understand};
+use super::outcome::{Outcome, Settled, broken, rejected};
+use super::people::{Hand, last_id};
 use super::plan::Plan;
-use super::reader::{Content, Line, Reader};
-use super::settle::{Ground, Tags, broken, rejected, settle};
+use super::reader::{Cells, Content, Line, Reader};
 use super::shape::{Shape, Unreadable};
-use super::{Import, Totals, store};
+use super::{Import, Subject, Totals, sales, settle, store};
+use crate::custom_fields::CustomField;
 use crate::db::schema::imports;
 use crate::db::{self, Conn, Trouble};
 use crate::workspace::{Clock, Workspace};
@@ -19,82 +20,6 @@ use std::path::Path;
 const BATCH: usize = 1_000;
 /// And no more than this many bytes of them.
 const BATCH_WEIGHT: usize = 8 << 20;
-
-/// What became of a line. Exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Blank,
-    Created,
-    Updated,
-    Unchanged,
-    Skipped,
-    Rejected,
-}
-
-impl Outcome {
-    pub fn key(self) -> &'static str {
-        match self {
-            Outcome::Blank => "blank",
-            Outcome::Created => "created",
-            Outcome::Updated => "updated",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Skipped => "skipped",
-            Outcome::Rejected => "rejected",
-        }
-    }
-}
-
-/// Something worth telling about a line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Remark {
-    pub kind: &'static str,
-    pub column: String,
-    pub value: String,
-    pub reason: String,
-    /// The cells as they stood, as JSON; kept once for each rejected line.
-    pub record: String,
-}
-
-impl Remark {
-    pub const REJECTED: &'static str = "rejected";
-    /// On a line that landed.
-    pub const NOTE: &'static str = "note";
-}
-
-/// A line and what became of it.
-#[derive(Clone, Debug)]
-pub struct Settled {
-    pub number: i64,
-    pub outcome: Outcome,
-    /// Her place among the people of the batch.
-    pub person: Option<usize>,
-    pub remarks: Vec<Remark>,
-}
-
-/// What one batch came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Written {
-    pub blank: i64,
-    pub created: i64,
-    pub updated: i64,
-    pub unchanged: i64,
-    pub skipped: i64,
-    pub rejected: i64,
-}
-
-impl Written {
-    pub fn count(&mut self, outcome: Outcome) {
-        let sum = match outcome {
-            Outcome::Blank => &mut self.blank,
-            Outcome::Created => &mut self.created,
-            Outcome::Updated => &mut self.updated,
-            Outcome::Unchanged => &mut self.unchanged,
-            Outcome::Skipped => &mut self.skipped,
-            Outcome::Rejected => &mut self.rejected,
-        };
-        *sum += 1;
-    }
-}
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +134,9 @@ pub fn run(
     }
     let clock: Clock = here.clock();
     let hand = Hand { import: import.id, actor: import.actor.clone(), agent_id: import.agent_id, at: clock.stamp() };
-    let work = Work { plan, here: &here, hand: &hand, last_known: last_id(conn)?, steps };
+    let fields = plan.fields(conn)??;
+    let ground = Ground { plan, here: &here, hand: &hand, fields: &fields, last_known: last_id(conn)? };
+    let work = Work { readings: readings(plan, &fields), ground, steps };
     let mut ended = false;
     while !ended {
         let (mut lines, mut weight) = (Vec::with_capacity(BATCH), 0);
@@ -235,11 +162,27 @@ pub fn run(
     Ok(totals)
 }
 
+/// What stays the same for all lines of a file.
+pub struct Ground<'a> {
+    pub plan: &'a Plan,
+    pub here: &'a Workspace,
+    pub hand: &'a Hand,
+    /// The custom fields that columns become, by [`super::columns::Field::Custom`].
+    pub fields: &'a [Option<CustomField>],
+    /// The highest customer number before the import began.
+    pub last_known: i64,
+}
+
+/// A line that makes sense by itself, and is still to be settled.
+pub struct Asked<'a> {
+    pub number: i64,
+    pub cells: &'a Cells,
+    pub wish: Wish,
+}
+
 struct Work<'a> {
-    plan: &'a Plan,
-    here: &'a Workspace,
-    hand: &'a Hand,
-    last_known: i64,
+    ground: Ground<'a>,
+    readings: Vec<Reading<'a>>,
     steps: Steps,
 }
 
@@ -271,43 +214,44 @@ impl Work<'_> {
     }
 
     fn land(&self, lines: &[Line], conn: &mut Conn) -> QueryResult<()> {
-        let understood: Vec<Result<Option<Wish>, Vec<Fault>>> = lines
-            .iter()
-            .map(|line| match &line.content {
-                Content::Record(cells) => understand(cells, self.plan, self.here).map(Some),
-                _ => Ok(None),
-            })
-            .collect();
-        let wishes: Vec<&Wish> = understood.iter().filter_map(|read| read.as_ref().ok()?.as_ref()).collect();
-        let mut people = People::load(self.hand.import, &wishes, conn)?;
-        let mut tags = Tags::load(&wishes, self.plan, conn)?;
-        let ground = Ground { plan: self.plan, at: self.hand.at, last_known: self.last_known };
+        let (plan, mut asked) = (self.ground.plan, Vec::with_capacity(lines.len()));
         let mut settled = Vec::with_capacity(lines.len());
-        for (line, read) in lines.iter().zip(&understood) {
-            settled.push(match (&line.content, read) {
-                (Content::Record(cells), Ok(Some(wish))) => {
-                    settle(line.number, cells, wish, &mut people, &mut tags, &ground, conn)?
-                }
-                (Content::Record(cells), Err(faults)) => rejected(line.number, cells, faults, self.plan),
-                (Content::Broken(cells, reason), _) => broken(line.number, cells, reason, self.plan),
-                _ => Settled { number: line.number, outcome: Outcome::Blank, person: None, remarks: Vec::new() },
+        for line in lines {
+            let number = line.number;
+            settled.push(match &line.content {
+                Content::Record(cells) => match understand(cells, plan, &self.readings, self.ground.here) {
+                    Ok(wish) => {
+                        asked.push(Asked { number, cells, wish });
+                        None
+                    }
+                    Err(faults) => Some(rejected(number, cells, &faults, plan)),
+                },
+                Content::Broken(cells, reason) => Some(broken(number, cells, reason, plan)),
+                Content::Blank => Some(Settled::plain(number, Outcome::Blank)),
             });
         }
-        store::people(&mut people, self.hand, conn)?;
-        self.tell(&settled, &people, conn)
+        let landed = match plan.subject {
+            Subject::Customers => settle::land(&asked, &self.ground, conn)?,
+            Subject::Purchases => sales::land(&asked, &self.ground, conn)?,
+        };
+        // In the order of the file, in which the report tells them.
+        let mut landed = landed.into_iter();
+        let settled: Vec<Settled> = settled.into_iter().filter_map(|line| line.or_else(|| landed.next())).collect();
+        self.tell(&settled, conn)
     }
 
     fn refuse(&self, line: &Line, conn: &mut Conn) -> QueryResult<()> {
         let (Content::Record(cells) | Content::Broken(cells, _)) = &line.content else { return Ok(()) };
         let fault = Fault { at: usize::MAX, reason: "The database would not take this line.".into() };
-        let settled = rejected(line.number, cells, &[fault], self.plan);
-        self.tell(&[settled], &People::default(), conn)
+        let settled = rejected(line.number, cells, &[fault], self.ground.plan);
+        self.tell(&[settled], conn)
     }
 
     /// Keeps the outcomes, and the running totals beside them.
-    fn tell(&self, settled: &[Settled], people: &People, conn: &mut Conn) -> QueryResult<()> {
-        let new = store::lines(settled, people, self.hand, conn)?;
-        diesel::update(imports::table.find(self.hand.import))
+    fn tell(&self, settled: &[Settled], conn: &mut Conn) -> QueryResult<()> {
+        let import = self.ground.hand.import;
+        let new = store::lines(settled, import, conn)?;
+        diesel::update(imports::table.find(import))
             .set((
                 imports::lines.eq(imports::lines + settled.len() as i64),
                 imports::blank.eq(imports::blank + new.blank),

@@ -1,11 +1,12 @@
-//! One line against everybody it could mean: exactly one outcome, with what is worth telling about it.
+//! A line of a customers file against everybody it could mean: exactly one outcome, with what is worth telling about it.
 
 use super::columns::{Field, Kind};
 use super::lines::{Fault, Value, Wish};
+use super::outcome::{Outcome, Remark, Settled, rejected};
 use super::people::{People, State};
 use super::plan::{Key, Mode, Plan, Unknown};
-use super::reader::Cells;
-use super::run::{Outcome, Remark, Settled};
+use super::run::{Asked, Ground};
+use super::{store, whom};
 use crate::customers::Consent;
 use crate::db::Conn;
 use crate::db::schema::tags;
@@ -14,9 +15,6 @@ use crate::tags::Tag;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
-
-/// How much of a cell the report repeats.
-const SHOWN: usize = 200;
 
 /// The tags that lines name, by the form names are unique by.
 #[derive(Default)]
@@ -50,86 +48,34 @@ impl Tags {
     }
 }
 
-/// What stays the same for all lines of a batch.
-pub struct Ground<'a> {
-    pub plan: &'a Plan,
-    pub at: NaiveDateTime,
-    /// The highest customer number before the import began.
-    pub last_known: i64,
-}
-
-/// A line that was rejected, each of its faults told; the first remark keeps the record.
-pub fn rejected(number: i64, cells: &Cells, faults: &[Fault], plan: &Plan) -> Settled {
-    let mut record = serde_json::to_string(&cells.iter().collect::<Vec<_>>()).unwrap_or_default();
-    let remarks = faults
-        .iter()
-        .map(|fault| Remark {
-            kind: Remark::REJECTED,
-            column: plan.headers.get(fault.at).cloned().unwrap_or_default(),
-            value: shown(cells.get(fault.at)),
-            reason: fault.reason.clone(),
-            record: std::mem::take(&mut record),
-        })
-        .collect();
-    Settled { number, outcome: Outcome::Rejected, person: None, remarks }
-}
-
-/// A line that cannot be read as a record.
-pub fn broken(number: i64, cells: &Cells, reason: &str, plan: &Plan) -> Settled {
-    let mut settled = rejected(number, cells, &[Fault { at: usize::MAX, reason: reason.into() }], plan);
-    for remark in &mut settled.remarks {
-        remark.value = shown(&cells.iter().collect::<Vec<_>>().join(" "));
+/// Settles the lines of a batch, each as the earlier ones left things, and writes what they came to.
+pub fn land(lines: &[Asked<'_>], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<Vec<Settled>> {
+    let wishes: Vec<&Wish> = lines.iter().map(|line| &line.wish).collect();
+    let mut people = People::load(ground.hand.import, &wishes, ground.fields, conn)?;
+    let mut tags = Tags::load(&wishes, ground.plan, conn)?;
+    let mut settled = Vec::with_capacity(lines.len());
+    for line in lines {
+        settled.push(settle(line, &mut people, &mut tags, ground, conn)?);
     }
-    settled
-}
-
-fn shown(cell: &str) -> String {
-    match cell.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", &cell[..at]),
-        None => cell.to_string(),
-    }
+    store::people(&mut people, ground, conn)?;
+    // A new customer has her number only now.
+    let number = |(mut settled, person): (Settled, Option<usize>)| {
+        settled.customer = person.and_then(|at| people.all[at].id);
+        settled
+    };
+    Ok(settled.into_iter().map(number).collect())
 }
 
 /// Whom the line is about. `Err` when it does not say so clearly.
 fn whom(wish: &Wish, people: &People, ground: &Ground<'_>) -> Result<Option<usize>, Fault> {
-    let mut hit: Option<(Key, usize)> = None;
-    let second = |key: Key, found: usize, hit: &mut Option<(Key, usize)>| match hit {
-        Some((first, other)) if *other != found => Err(Fault {
-            at: wish.place(key.field()).unwrap_or(usize::MAX),
-            reason: format!(
-                "Matches {} by {} and {} by {}.",
-                people.all[*other].called(),
-                first.words(),
-                people.all[found].called(),
-                key.words()
-            ),
-        }),
-        Some(_) => Ok(()),
-        None => {
-            *hit = Some((key, found));
-            Ok(())
-        }
+    let find = |key: Key| match key {
+        Key::Id => wish.id().and_then(|id| people.with_id(id)),
+        key => wish.key(key).and_then(|value| people.with(key, value)),
     };
-    for key in &ground.plan.match_by {
-        let found = match key {
-            Key::Id => match wish.id() {
-                Some(id) => Some(people.with_id(id).ok_or_else(|| Fault {
-                    at: wish.place(Field::Id).unwrap_or(usize::MAX),
-                    reason: format!("There is no customer #{id}."),
-                })?),
-                None => None,
-            },
-            key => wish.key(*key).and_then(|value| people.with(*key, value)),
-        };
-        if let Some(found) = found {
-            second(*key, found, &mut hit)?;
-        }
-    }
+    let mut hit = whom::found(wish, &ground.plan.match_by, find, |at| people.all[*at].called())?;
     if hit.is_none() && Key::STORED.iter().all(|key| wish.key(*key).is_none()) {
-        let nameless = wish.id().and_then(|id| people.nameless(id, ground.last_known));
-        hit = nameless.map(|at| (Key::Id, at));
+        hit = wish.id().and_then(|id| people.nameless(id, ground.last_known));
     }
-    let hit = hit.map(|(_, at)| at);
     // A key that is not matched by must still not be taken from somebody else.
     if ground.plan.mode != Mode::Tags {
         for key in Key::STORED.into_iter().filter(|key| !ground.plan.match_by.contains(key)) {
@@ -145,45 +91,35 @@ fn whom(wish: &Wish, people: &People, ground: &Ground<'_>) -> Result<Option<usiz
     Ok(hit)
 }
 
-/// Settles one line: everything it asks for is done to the people in memory, or nothing is.
-pub fn settle(
-    number: i64,
-    cells: &Cells,
-    wish: &Wish,
+/// Settles one line: everything it asks for is done to the people in memory, or nothing is. With her place among them.
+fn settle(
+    line: &Asked<'_>,
     people: &mut People,
     tags: &mut Tags,
     ground: &Ground<'_>,
     conn: &mut Conn,
-) -> QueryResult<Settled> {
-    let plan = ground.plan;
+) -> QueryResult<(Settled, Option<usize>)> {
+    let (plan, Asked { number, cells, wish }) = (ground.plan, line);
     let hit = match whom(wish, people, ground) {
         Ok(hit) => hit,
-        Err(fault) => return Ok(rejected(number, cells, &[fault], plan)),
+        Err(fault) => return Ok((rejected(*number, cells, &[fault], plan), None)),
     };
     let may = if hit.is_some() { plan.mode.updates() } else { plan.mode.creates() };
     if !may {
-        return Ok(Settled { number, outcome: Outcome::Skipped, person: hit, remarks: Vec::new() });
+        return Ok((Settled::plain(*number, Outcome::Skipped), hit));
     }
     if plan.unknown_tags == Unknown::Reject
         && let Some(name) = wish.tags.on.iter().chain(&plan.tag).find(|name| tags.get(name).is_none())
     {
         let at = wish.tags.at.filter(|_| wish.tags.on.contains(name)).unwrap_or(usize::MAX);
         let fault = Fault { at, reason: format!("There is no tag called {name}.") };
-        return Ok(rejected(number, cells, &[fault], plan));
+        return Ok((rejected(*number, cells, &[fault], plan), None));
     }
     let mut remarks = Vec::new();
-    let mut note = |at: Option<usize>, reason: String| {
-        remarks.push(Remark {
-            kind: Remark::NOTE,
-            column: at.and_then(|at| plan.headers.get(at)).cloned().unwrap_or_default(),
-            value: at.map(|at| shown(cells.get(at))).unwrap_or_default(),
-            reason,
-            record: String::new(),
-        });
-    };
+    let mut note = |at: Option<usize>, reason: String| remarks.push(Remark::note(cells, at, reason, plan));
     let mut now = hit.map(|at| people.all[at].now.clone()).unwrap_or_default();
     if hit.is_none() {
-        now.draft.created_at = Some(ground.at);
+        now.draft.created_at = Some(ground.hand.at);
     }
     if let Some(earlier) = hit.and_then(|at| people.all[at].line) {
         note(key_place(wish), format!("Same as line {earlier}."));
@@ -194,14 +130,14 @@ pub fn settle(
     put_values(wish, &mut now, hit.is_none(), plan, &mut note);
     put_tags(wish, &mut now, tags, ground, conn)?;
     let (outcome, person) = match hit {
-        None => (Outcome::Created, people.add(now, number)),
+        None => (Outcome::Created, people.add(now, *number)),
         Some(at) => {
             let same = people.all[at].now == now;
-            people.change(at, now, number);
+            people.change(at, now, *number);
             (if same { Outcome::Unchanged } else { Outcome::Updated }, at)
         }
     };
-    Ok(Settled { number, outcome, person: Some(person), remarks })
+    Ok((Settled { remarks, ..Settled::plain(*number, outcome) }, Some(person)))
 }
 
 /// The column by which a line named somebody, for the report.
@@ -215,8 +151,19 @@ fn put_values(wish: &Wish, now: &mut State, new: bool, plan: &Plan, note: &mut i
     }
     let fill = plan.mode == Mode::FillEmpty && !new;
     for given in &wish.given {
-        match given.field.column().kind {
-            Kind::Id | Kind::Tags => {}
+        if let Field::Custom(place) = given.field {
+            match &given.value {
+                Value::Custom(value) if !fill || !now.custom.contains_key(&place) => {
+                    now.custom.insert(place, value.clone());
+                }
+                Value::Clear if !fill => drop(now.custom.remove(&place)),
+                _ => {}
+            }
+            continue;
+        }
+        let Some(column) = plan.subject.column(given.field) else { continue };
+        match column.kind {
+            Kind::Id | Kind::Tags | Kind::Purchase { .. } => {}
             Kind::Text { slot, .. } => {
                 let slot = slot(&mut now.draft);
                 match &given.value {
@@ -255,7 +202,7 @@ fn put_tags(wish: &Wish, now: &mut State, tags: &mut Tags, ground: &Ground<'_>, 
         now.tags.clear();
     }
     for name in wish.tags.on.iter().chain(&ground.plan.tag) {
-        now.tags.insert(tags.made(name, ground.at, conn)?);
+        now.tags.insert(tags.made(name, ground.hand.at, conn)?);
     }
     for tag in wish.tags.off.iter().filter(|_| takes).filter_map(|name| tags.get(name)) {
         now.tags.remove(&tag);

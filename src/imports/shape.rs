@@ -1,6 +1,6 @@
 //! What a file's bytes are: which encoding, which delimiter. Found by looking, shown, and changeable.
 
-use super::columns;
+use super::Subject;
 use super::reader::{Content, Records, separator_line};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
@@ -267,7 +267,8 @@ fn score(sample: &[u8], delimiter: u8) -> Result<(f64, usize), Unreadable> {
         indented += cells.iter().skip(1).filter(|cell| cell.starts_with(' ')).count() as f64 / cells.len() as f64;
         if header == 0 {
             header = cells.len();
-            known = cells.iter().filter(|cell| columns::named(cell).is_some()).count() as f64;
+            let means = |cell: &&str| Subject::ALL.iter().any(|subject| subject.named(cell).is_some());
+            known = cells.iter().filter(means).count() as f64;
             if header < 2 {
                 return Ok((0.0, header));
             }

@@ -1,9 +1,12 @@
-//! Writes what a batch of lines came to: new customers, changed ones, consents, tags, and the lines' outcomes.
+//! Writes what a batch of lines came to: new customers, changed ones, consents, tags, custom values, and the lines'
+//! outcomes.
 //! Many rows go in one statement; nothing here decides anything.
 
+use super::outcome::{Settled, Written};
 use super::people::{CHANNELS, CHUNK, Hand, People, Person, State};
 use super::plan::Key;
-use super::run::{Settled, Written};
+use super::run::Ground;
+use crate::custom_fields::many::{self, Held};
 use crate::customers::{Consent, Draft};
 use crate::db::Conn;
 use crate::db::schema::{consents, customers, import_lines, import_remarks, taggings};
@@ -147,8 +150,9 @@ struct NewRemark<'a> {
     record: &'a str,
 }
 
-/// Everybody who is new or changed, with consents and tags.
-pub fn people(people: &mut People, hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+/// Everybody who is new or changed, with consents, tags and custom values.
+pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
+    let hand = ground.hand;
     create(&mut people.all, hand, conn)?;
     let nothing = State::default();
     let (mut given, mut worn) = (Vec::new(), Vec::new());
@@ -201,6 +205,26 @@ pub fn people(people: &mut People, hand: &Hand, conn: &mut Conn) -> QueryResult<
     for some in worn.chunks(CHUNK) {
         each!(conn, c => diesel::insert_into(taggings::table).values(some).on_conflict_do_nothing().execute(c))?;
     }
+    custom(&people.all, ground, conn)
+}
+
+/// What changed in the custom fields of the file, field by field.
+fn custom(all: &[Person], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
+    for (place, field) in ground.fields.iter().enumerate() {
+        let Some(field) = field else { continue };
+        let (mut held, mut emptied) = (Vec::new(), Vec::new());
+        for person in all {
+            let Some(id) = person.id else { continue };
+            let before = person.stored.as_ref().and_then(|stored| stored.custom.get(&place));
+            match person.now.custom.get(&place) {
+                now if now == before => {}
+                Some(now) => held.push(Held::by(id, field, now.clone())),
+                None => emptied.push(id),
+            }
+        }
+        many::write(&held, conn)?;
+        many::clear(field, &emptied, conn)?;
+    }
     Ok(())
 }
 
@@ -239,16 +263,16 @@ fn create(all: &mut [Person], hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
 }
 
 /// What became of each line, and what is worth telling about it.
-pub fn lines(settled: &[Settled], people: &People, hand: &Hand, conn: &mut Conn) -> QueryResult<Written> {
+pub fn lines(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<Written> {
     let mut written = Written::default();
     let mut rows = Vec::with_capacity(settled.len());
     for line in settled {
         written.count(line.outcome);
         rows.push(NewLine {
-            import_id: hand.import,
+            import_id: import,
             line: line.number,
             outcome: line.outcome.key(),
-            customer_id: line.person.and_then(|at| people.all.get(at)).and_then(|person| person.id),
+            customer_id: line.customer,
         });
     }
     for some in rows.chunks(CHUNK) {
@@ -258,7 +282,7 @@ pub fn lines(settled: &[Settled], people: &People, hand: &Hand, conn: &mut Conn)
         .iter()
         .flat_map(|line| line.remarks.iter().map(move |remark| (line, remark)))
         .map(|(line, remark)| NewRemark {
-            import_id: hand.import,
+            import_id: import,
             line: line.number,
             outcome: remark.kind,
             column_name: &remark.column,

@@ -1,8 +1,8 @@
 //! An upload, streamed to a file in pieces: memory does not grow with it, and it stops at the limit.
 
-use super::files;
+use super::{Subject, files};
 use crate::web::Error;
-use actix_multipart::Multipart;
+use actix_multipart::{Field, Multipart};
 use futures_util::StreamExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -18,13 +18,22 @@ pub enum Upload {
     Refused(String),
 }
 
-/// Takes the field `file` of the form.
-pub async fn receive(mut form: Multipart, folder: &Path, limit: u64) -> Result<Upload, Error> {
+/// Takes the field `file` of the form; and what it holds, where `kind` before it says so.
+pub async fn receive(form: Multipart, folder: &Path, limit: u64) -> Result<(Upload, Option<Subject>), Error> {
+    let mut subject = None;
+    let upload = take(form, folder, limit, &mut subject).await?;
+    Ok((upload, subject))
+}
+
+async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Option<Subject>) -> Result<Upload, Error> {
     while let Some(field) = form.next().await {
         let mut field = match field {
             Ok(field) => field,
             Err(error) => return Ok(Upload::Refused(interrupted(&error))),
         };
+        if field.name() == Some("kind") {
+            *subject = word(&mut field).await.as_deref().and_then(Subject::parse);
+        }
         if field.name() != Some("file") {
             continue;
         }
@@ -60,9 +69,22 @@ pub async fn receive(mut form: Multipart, folder: &Path, limit: u64) -> Result<U
             let said = if name.is_empty() { "Choose a CSV file to upload." } else { "The file is empty." };
             return Ok(Upload::Refused(said.into()));
         }
-        return Ok(Upload::Received { file, name: if name.is_empty() { "upload.csv".into() } else { name } });
+        let name = if name.is_empty() { "upload.csv".into() } else { name };
+        return Ok(Upload::Received { file, name });
     }
     Ok(Upload::Refused("Choose a CSV file to upload.".into()))
+}
+
+/// A short field of text; nothing we ask for is longer.
+async fn word(field: &mut Field) -> Option<String> {
+    let mut word = Vec::new();
+    while let Some(Ok(piece)) = field.next().await {
+        word.extend_from_slice(&piece);
+        if word.len() > 100 {
+            return None;
+        }
+    }
+    String::from_utf8(word).ok()
 }
 
 fn interrupted(error: &impl std::fmt::Display) -> String {

@@ -1,10 +1,12 @@
 //! The pages of imports, and the questions their templates ask.
 
-use super::columns::{COLUMNS, Column, Field};
+use super::columns::Field;
+use super::custom::MADE;
 use super::plan::{Key, Mode, TagMode, Unknown};
 use super::report::{Remarks, Report};
 use super::shape::{self, ENCODINGS};
-use super::{Import, State};
+use super::{Import, State, Subject};
+use crate::custom_fields::CustomField;
 use crate::web::{Chrome, thousands};
 use crate::workspace::Clock;
 use askama::Template;
@@ -23,10 +25,18 @@ pub struct NewPage {
     pub chrome: Chrome,
     /// MiB.
     pub limit: u64,
+    /// What was chosen before the form came back.
+    pub subject: Option<Subject>,
     pub why: Option<String>,
 }
 
 impl NewPage {
+    fn subjects(&self) -> [Subject; 2] {
+        Subject::ALL
+    }
+    fn is_chosen(&self, subject: &Subject) -> bool {
+        self.subject == Some(*subject)
+    }
     fn limit_words(&self) -> String {
         match self.limit {
             gib if gib >= 1024 && gib.is_multiple_of(1024) => format!("{} GiB", gib / 1024),
@@ -40,6 +50,8 @@ impl NewPage {
 pub struct MappingPage {
     pub chrome: Chrome,
     pub import: Import,
+    /// The custom fields a column may become.
+    pub fields: Vec<CustomField>,
     /// Some values of each column.
     pub samples: Vec<Vec<String>>,
     pub why: Option<String>,
@@ -50,13 +62,14 @@ struct Row<'a> {
     at: usize,
     header: &'a str,
     samples: &'a [String],
-    field: Option<Field>,
+    /// The option that is chosen.
+    chosen: String,
 }
 
-impl Row<'_> {
-    fn becomes(&self, column: &Column) -> bool {
-        self.field == Some(column.field)
-    }
+/// Options of a mapping select that belong together: value and words.
+struct Group {
+    label: &'static str,
+    options: Vec<(String, String)>,
 }
 
 impl MappingPage {
@@ -70,12 +83,26 @@ impl MappingPage {
                 at,
                 header,
                 samples: self.samples.get(at).map(Vec::as_slice).unwrap_or_default(),
-                field: *field,
+                chosen: field.map(|field| plan.choice(field)).unwrap_or_default(),
             })
             .collect()
     }
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+    /// What a column may become.
+    fn groups(&self) -> Vec<Group> {
+        let columns = self.import.plan.subject.columns().iter();
+        let built_in = columns.map(|column| (column.key.to_string(), column.words.to_string())).collect();
+        let mut groups = vec![Group { label: "Fields", options: built_in }];
+        if self.is_about_customers() {
+            let own = self.fields.iter().map(|field| (field.name(), field.label.clone())).collect();
+            groups.push(Group { label: "Custom fields", options: own });
+            let made = MADE.iter().map(|kind| (format!("new.{}", kind.key()), format!("New {} field", kind.words())));
+            groups.push(Group { label: "A new custom field, called like the column", options: made.collect() });
+        }
+        groups.retain(|group| !group.options.is_empty());
+        groups
+    }
+    fn is_about_customers(&self) -> bool {
+        self.import.plan.subject == Subject::Customers
     }
     fn encodings(&self) -> Vec<(&str, &str)> {
         let mut known = ENCODINGS.to_vec();
@@ -105,7 +132,11 @@ impl MappingPage {
     fn keys(&self) -> [Key; 4] {
         Key::ALL
     }
-    /// Whether a key was chosen for the first, second or third place.
+    /// In how many places a key can be chosen.
+    fn places(&self) -> std::ops::Range<usize> {
+        0..self.import.plan.subject.keys().len()
+    }
+    /// Whether a key was chosen for the first, second, … place.
     fn is_chosen(&self, place: &usize, key: &Key) -> bool {
         self.import.plan.match_by.get(*place) == Some(key)
     }
@@ -188,11 +219,15 @@ impl ReportPage {
     fn asked(&self) -> Vec<(&'static str, String)> {
         let plan = &self.import.plan;
         let keys: Vec<_> = plan.match_by.iter().map(|key| key.words()).collect();
-        let mut asked = vec![
-            ("Read as", plan.read_as.clone()),
-            ("Recognised by", keys.join(", then ")),
-            ("What may happen", plan.mode.words().into()),
-        ];
+        let mut asked = vec![("Read as", plan.read_as.clone()), ("Recognised by", keys.join(", then "))];
+        if plan.subject == Subject::Customers {
+            asked.push(("What may happen", plan.mode.words().into()));
+        }
+        let own = plan.columns.iter().flatten().filter(|field| matches!(field, Field::Custom(_)));
+        let own: Vec<String> = own.map(|field| plan.key(*field)).collect();
+        if !own.is_empty() {
+            asked.push(("Custom fields", own.join(", ")));
+        }
         if plan.has(Field::Tags) {
             asked.push(("Tags", plan.tags.words().into()));
         }
@@ -207,8 +242,24 @@ impl ReportPage {
         }
         asked
     }
-    fn people(&self) -> i64 {
-        self.import.totals.created + self.import.totals.updated
+    /// What came of it, in a line.
+    fn headline(&self) -> String {
+        let n = self.import.totals.created + self.import.totals.updated;
+        match (n, self.import.plan.subject) {
+            (0, _) => "Nothing has changed".into(),
+            (1, Subject::Customers) => "1 line changed customers".into(),
+            (n, Subject::Customers) => format!("{} lines changed customers", thousands(&n)),
+            (1, Subject::Purchases) => "1 purchase was added".into(),
+            (n, Subject::Purchases) => format!("{} purchases were added", thousands(&n)),
+        }
+    }
+    fn told(&self) -> &'static str {
+        match self.import.plan.subject {
+            Subject::Customers => self.import.plan.mode.told(),
+            Subject::Purchases => {
+                "Purchases are added to the customers they name; one that is known already stays as it is"
+            }
+        }
     }
 }
 
@@ -241,6 +292,9 @@ impl ReportPage {
 }
 
 impl Import {
+    fn is_of_purchases(&self) -> bool {
+        self.plan.subject == Subject::Purchases
+    }
     /// As a pill shows it: colour and word.
     fn pill(&self) -> (&'static str, &'static str) {
         match self.state {

@@ -1,18 +1,27 @@
 //! An import in the browser: upload, columns, result; and the download of customers.
 
-use crate::support::{Server, for_each_database, world};
+use crate::support::{Server, for_each_database, world, world_with_fields};
 use muster::agents::{Caller, Role};
 use muster::db::Trouble;
 use muster::imports::{Import, Plan, State};
 use muster::workspace::Workspace;
 use reqwest::StatusCode;
-use reqwest::blocking::Client;
 use reqwest::blocking::multipart::{Form, Part};
+use reqwest::blocking::{Client, Response};
 use scraper::{Html, Selector};
 
-fn upload(server: &Server, admin: &Client, name: &str, text: impl Into<Vec<u8>>) -> reqwest::blocking::Response {
+fn upload(server: &Server, admin: &Client, name: &str, text: impl Into<Vec<u8>>) -> Response {
+    upload_as("", server, admin, name, text)
+}
+
+/// With what the file holds, as somebody chose it.
+fn upload_as(kind: &str, server: &Server, admin: &Client, name: &str, text: impl Into<Vec<u8>>) -> Response {
     let part = Part::bytes(text.into()).file_name(name.to_string());
-    admin.post(server.url("/imports")).multipart(Form::new().part("file", part)).send().unwrap()
+    admin
+        .post(server.url("/imports"))
+        .multipart(Form::new().text("kind", kind.to_string()).part("file", part))
+        .send()
+        .unwrap()
 }
 
 /// The words of a page, without the spaces of its markup.
@@ -153,5 +162,119 @@ fn an_import_that_was_cut_off_says_so_at_the_next_start() {
         let admin = server.signed_in(Role::Admin);
         let told = words(&admin.get(server.url(&format!("/imports/{id}"))).send().unwrap().text().unwrap());
         assert!(told.contains("This import stopped. Muster was stopped while this import ran"), "{told}");
+    });
+}
+
+/// The options of a select, as `value` or `[value]` when chosen.
+fn options(html: &str, name: &str) -> Vec<String> {
+    let page = Html::parse_document(html);
+    let select = Selector::parse(&format!("select[name='{name}'] option")).unwrap();
+    let option = |option: scraper::ElementRef<'_>| {
+        let value = option.value().attr("value").unwrap_or_default().to_string();
+        if option.value().attr("selected").is_some() { format!("[{value}]") } else { value }
+    };
+    page.select(&select).map(option).collect()
+}
+
+#[test]
+fn a_column_becomes_a_custom_field_that_is_there_or_a_new_one() {
+    for_each_database(|db| {
+        world_with_fields(&db);
+        let server = Server::start(&db);
+        let admin = server.signed_in(Role::Admin);
+        let text = "external_id,Plan,Shoe size,Joined\nc1,gold,42.5,2026-01-31\nc2,(clear),large,\n";
+        let mapping = upload(&server, &admin, "people.csv", text);
+        let url = mapping.url().to_string();
+        let html = mapping.text().unwrap();
+        let offered = options(&html, "column.1");
+        assert!(offered.contains(&"[custom.plan]".to_string()) && offered.contains(&"custom.size".to_string()));
+        let new: Vec<_> = offered.iter().filter(|value| value.starts_with("new.")).cloned().collect();
+        assert_eq!(new, ["new.text", "new.number", "new.boolean", "new.date"]);
+        let form = |size: &'static str| {
+            let columns = [("column.0", "external_id"), ("column.1", "custom.plan"), ("column.2", size)];
+            let rest = [("column.3", "new.date"), ("match.1", "external_id"), ("separator", ";")];
+            [&columns[..], &rest[..]].concat()
+        };
+        // Two columns for one field: the form comes back with what was chosen.
+        let refused = admin.post(format!("{url}/run")).form(&form("custom.plan")).send().unwrap();
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let html = refused.text().unwrap();
+        assert!(words(&html).contains("The columns Plan and Shoe size would both become Plan"), "{}", words(&html));
+        assert!(options(&html, "column.3").contains(&"[new.date]".to_string()));
+        admin.post(format!("{url}/run")).form(&form("new.number")).send().unwrap();
+        let report = words(&ended(&admin, &url));
+        for part in [
+            "Updated 1",
+            "Rejected 1",
+            "3 Shoe size large",
+            "Custom fields custom.plan, custom.shoe_size, custom.joined",
+        ] {
+            assert!(report.contains(part), "{part} in {report}");
+        }
+        let out = admin.get(server.url(
+            "/customers/export?filter=shoe_size+%3E+42&columns=external_id,custom.plan,custom.shoe_size,custom.joined",
+        ));
+        let csv = out.send().unwrap().text().unwrap();
+        assert_eq!(csv, "external_id,custom.plan,custom.shoe_size,custom.joined\nc1,gold,42.5,2026-01-31\n");
+        // A field of that name holds something else by now.
+        let page = upload(&server, &admin, "more.csv", "external_id,plan\nc1,1\n");
+        let form = [("column.0", "external_id"), ("column.1", "new.number"), ("match.1", "external_id")];
+        let refused = admin.post(format!("{}/run", page.url())).form(&form).send().unwrap();
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let html = refused.text().unwrap();
+        assert!(words(&html).contains("There is a field custom.plan already"), "{}", words(&html));
+        assert!(options(&html, "column.1").contains(&"[new.number]".to_string()));
+    });
+}
+
+#[test]
+fn a_file_of_purchases_is_recognised_and_added() {
+    for_each_database(|db| {
+        world(&db);
+        let server = Server::start(&db);
+        let admin = server.signed_in(Role::Admin);
+        let text = "Order id,Email,Total,Order date,Note\nA1,ana@example.com,20.00,2026-09-01,x\nA1,ana@example.com,20.00,2026-09-01,\n\
+                    A2,nobody@example.com,5,2026-09-01,\n";
+        let mapping = upload(&server, &admin, "sales.csv", text);
+        let url = mapping.url().to_string();
+        let html = mapping.text().unwrap();
+        assert!(options(&html, "column.0").contains(&"[external_id]".to_string()), "{html}");
+        assert!(options(&html, "column.2").contains(&"[amount]".to_string()));
+        assert!(!options(&html, "column.4").iter().any(|value| value.contains("custom.") || value.contains("new.")));
+        assert!(options(&html, "mode").is_empty() && options(&html, "tags").is_empty());
+        assert_eq!(options(&html, "match.4").len(), 5, "four keys and none");
+        let columns =
+            [("column.0", "external_id"), ("column.1", "email"), ("column.2", ""), ("column.3", "purchased_at")];
+        let refused = admin.post(format!("{url}/run")).form(&[&columns[..], &[("match.1", "email")]].concat()).send();
+        assert!(words(&refused.unwrap().text().unwrap()).contains("Purchases need a column that becomes: Amount"));
+        let amount = [("column.2", "amount"), ("match.1", "email")];
+        let form: Vec<_> = columns.iter().filter(|(_, value)| !value.is_empty()).chain(&amount).copied().collect();
+        admin.post(format!("{url}/run")).form(&form).send().unwrap();
+        let report = words(&ended(&admin, &url));
+        for part in [
+            "1 purchase was added",
+            "Created 1",
+            "Unchanged 1",
+            "Rejected 1",
+            "4 Email nobody@example.com",
+            "Not imported Note",
+        ] {
+            assert!(report.contains(part), "{part} in {report}");
+        }
+        let rejected = admin.get(format!("{url}/rejected.csv")).send().unwrap().text().unwrap();
+        assert!(
+            rejected.starts_with("reason,Order id,Email,Total,Order date,Note\nEmail: There is no customer"),
+            "{rejected}"
+        );
+        let list = words(&admin.get(server.url("/imports")).send().unwrap().text().unwrap());
+        assert!(list.contains("sales.csv purchases Done"), "{list}");
+        // Whoever uploads knows better.
+        let page = upload_as("customers", &server, &admin, "odd.csv", text).text().unwrap();
+        assert!(options(&page, "mode").len() == 5 && options(&page, "column.2").contains(&"new.number".to_string()));
+        let page = upload_as("purchases", &server, &admin, "odd.csv", "email,price\na@example.com,5\n").text().unwrap();
+        assert!(options(&page, "column.1").contains(&"[amount]".to_string()));
+        let refused = upload_as("purchases", &server, &admin, "empty.csv", "").text().unwrap();
+        assert!(words(&refused).contains("The file is empty"));
+        assert!(options(&refused, "kind").contains(&"[purchases]".to_string()), "the choice is kept");
     });
 }

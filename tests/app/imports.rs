@@ -1,65 +1,12 @@
 //! What an import promises: every line ends in one way, and a bad one never takes a good one with it.
 
+use crate::support::imports::{Done, import, import_bytes, import_with};
 use crate::support::{for_each_database, sqlite, world};
 use diesel::prelude::*;
-use muster::agents::Caller;
 use muster::db::schema::{consents, customers, taggings, tags};
 use muster::db::{Db, Trouble};
+use muster::imports::Plan;
 use muster::imports::plan::{Key, Mode, TagMode, Unknown};
-use muster::imports::reader::Reader;
-use muster::imports::shape::Shape;
-use muster::imports::{Import, Plan, Remark, State, Totals, run};
-use muster::workspace::Workspace;
-use std::io::Write;
-
-/// What an import came to.
-struct Done {
-    totals: Totals,
-    rejected: Vec<Remark>,
-    notes: Vec<Remark>,
-}
-
-impl Done {
-    /// `created updated unchanged skipped rejected blank`
-    fn sums(&self) -> [i64; 6] {
-        let t = &self.totals;
-        [t.created, t.updated, t.unchanged, t.skipped, t.rejected, t.blank]
-    }
-    /// `line column: reason` of every rejection.
-    fn reasons(&self) -> Vec<String> {
-        self.rejected.iter().map(|r| format!("{} {}: {}", r.line, r.column_name, r.reason)).collect()
-    }
-}
-
-fn import_bytes(db: &Db, bytes: &[u8], change: impl FnOnce(&mut Plan)) -> Done {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(bytes).unwrap();
-    let mut plan = Plan::default();
-    let shape = Shape::find(file.path(), &plan.shape).unwrap();
-    plan.propose(&Reader::open(file.path(), &shape).unwrap().headers);
-    change(&mut plan);
-    plan.check().unwrap();
-    let mut conn = db.conn().unwrap();
-    let import = muster::db::write::<_, Trouble>(&mut conn, |conn| {
-        let clock = Workspace::load(conn)?.clock();
-        Ok(Import::create("test.csv", &plan, State::Running, &Caller::command_line(), &clock, conn)?)
-    })
-    .unwrap();
-    let totals = run::carry_out(&import, file.path(), &mut conn, &mut |_| {}).unwrap();
-    let rejected = import.remarks(run::Remark::REJECTED, 0, 1000, &mut conn).unwrap();
-    let notes = import.remarks(run::Remark::NOTE, 0, 1000, &mut conn).unwrap();
-    let kept = Import::find(import.id, &mut conn).unwrap().unwrap();
-    assert_eq!((kept.state, kept.totals), (State::Done, totals));
-    Done { totals, rejected, notes }
-}
-
-fn import(db: &Db, text: &str) -> Done {
-    import_bytes(db, text.as_bytes(), |_| {})
-}
-
-fn import_with(db: &Db, text: &str, change: impl FnOnce(&mut Plan)) -> Done {
-    import_bytes(db, text.as_bytes(), change)
-}
 
 /// `name city VIP+Wholesale` of everybody, by external id.
 fn everybody(db: &Db) -> Vec<String> {

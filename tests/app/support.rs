@@ -2,7 +2,9 @@
 #![allow(dead_code, unused_imports)] // Each room uses its own part.
 
 pub mod browser;
+pub mod command;
 mod databases;
+pub mod imports;
 mod server;
 mod visitors;
 mod world;

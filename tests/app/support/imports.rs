@@ -1,0 +1,72 @@
+//! Importing a file in a test, without the command line and the pages.
+
+use muster::agents::Caller;
+use muster::custom_fields::CustomField;
+use muster::db::{Db, Trouble};
+use muster::imports::reader::Reader;
+use muster::imports::shape::Shape;
+use muster::imports::{Import, Plan, Remark, State, Subject, Totals, outcome, run};
+use muster::workspace::Workspace;
+use std::io::Write;
+
+/// What an import came to.
+pub struct Done {
+    pub totals: Totals,
+    pub rejected: Vec<Remark>,
+    pub notes: Vec<Remark>,
+}
+
+impl Done {
+    /// `created updated unchanged skipped rejected blank`
+    pub fn sums(&self) -> [i64; 6] {
+        let t = &self.totals;
+        [t.created, t.updated, t.unchanged, t.skipped, t.rejected, t.blank]
+    }
+    /// `line column: reason` of every rejection.
+    pub fn reasons(&self) -> Vec<String> {
+        self.rejected.iter().map(|r| format!("{} {}: {}", r.line, r.column_name, r.reason)).collect()
+    }
+}
+
+/// Imports a customers file as the program does, after `change` has had its say about the plan.
+pub fn import_bytes(db: &Db, bytes: &[u8], change: impl FnOnce(&mut Plan)) -> Done {
+    import_about(Subject::Customers, db, bytes, |plan, _| change(plan))
+}
+
+/// Imports a file of purchases.
+pub fn import_purchases(db: &Db, text: &str) -> Done {
+    import_about(Subject::Purchases, db, text.as_bytes(), |_, _| {})
+}
+
+/// The same for any file; `change` is told of the custom fields too.
+pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce(&mut Plan, &[CustomField])) -> Done {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let mut plan = Plan::about(subject);
+    let shape = Shape::find(file.path(), &plan.shape).unwrap();
+    let mut conn = db.conn().unwrap();
+    let fields = CustomField::all(&mut conn).unwrap();
+    plan.propose(&Reader::open(file.path(), &shape).unwrap().headers, &fields);
+    change(&mut plan, &fields);
+    plan.check().unwrap();
+    let import = muster::db::write::<_, Trouble>(&mut conn, |conn| {
+        let clock = Workspace::load(conn)?.clock();
+        plan.make_fields(clock.stamp(), conn).expect("the fields are made");
+        Ok(Import::create("test.csv", &plan, State::Running, &Caller::command_line(), &clock, conn)?)
+    })
+    .unwrap();
+    let totals = run::carry_out(&import, file.path(), &mut conn, &mut |_| {}).unwrap();
+    let rejected = import.remarks(outcome::Remark::REJECTED, 0, 1000, &mut conn).unwrap();
+    let notes = import.remarks(outcome::Remark::NOTE, 0, 1000, &mut conn).unwrap();
+    let kept = Import::find(import.id, &mut conn).unwrap().unwrap();
+    assert_eq!((kept.state, kept.totals), (State::Done, totals));
+    Done { totals, rejected, notes }
+}
+
+pub fn import(db: &Db, text: &str) -> Done {
+    import_bytes(db, text.as_bytes(), |_| {})
+}
+
+pub fn import_with(db: &Db, text: &str, change: impl FnOnce(&mut Plan)) -> Done {
+    import_bytes(db, text.as_bytes(), change)
+}
