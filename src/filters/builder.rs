@@ -85,6 +85,8 @@ pub struct Group {
     pub inner: bool,
     /// Figures stand beside it: it is not about one purchase.
     pub counted: bool,
+    /// They will come: nothing in it is in error.
+    pub waits: bool,
 }
 
 pub enum Row {
@@ -120,6 +122,8 @@ pub struct Drawn {
     pub inner: Option<Group>,
     /// It is about one purchase itself: no customers are counted for it.
     pub of_purchase: bool,
+    /// Its figures will come: nothing in it is in error.
+    pub waits: bool,
 }
 
 pub enum Hole {
@@ -188,6 +192,7 @@ impl Builder {
                 within: Join::All,
                 inner: false,
                 counted: true,
+                waits: false,
             },
             text: typed.to_string(),
             mistake: Some(Caret::under(typed, mistake, fields)),
@@ -320,6 +325,10 @@ struct Pen<'a> {
 }
 
 impl Pen<'_> {
+    fn is_sound(&self, path: &[usize]) -> bool {
+        !self.filter.problems().iter().any(|problem| problem.path.starts_with(path))
+    }
+
     fn words_at(&self, path: &[usize]) -> Option<String> {
         self.filter.problems().iter().find(|problem| problem.path == path).map(|problem| problem.words.clone())
     }
@@ -355,6 +364,7 @@ impl Pen<'_> {
             within,
             inner,
             counted: self.filter.rule().scope_at(path) == Scope::Customer,
+            waits: self.is_sound(path),
         })
     }
 
@@ -375,6 +385,7 @@ impl Pen<'_> {
             without: None,
             inner: None,
             of_purchase: field.scope() == Scope::Purchase,
+            waits: self.is_sound(path),
         };
         let Some(operator) = Operator::find(field, &condition.op) else { return Ok(drawn) };
         drawn.holes = self.holes(field, operator, condition, path);

@@ -33,11 +33,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The words of a group.
-    pub fn kind(&self) -> &'static str {
-        self.join.map(Join::key).unwrap_or_default()
-    }
-
     /// What decides, below a node that does: where one row is enough, the first such row; otherwise all of them.
     fn decide(&mut self) {
         let Some(join) = self.join else {
@@ -123,7 +118,16 @@ impl Asking<'_> {
         if condition.field.is(SEGMENTS) {
             return self.segments(condition);
         }
-        Ok(self.own(&condition.field))
+        let own = self.own(&condition.field);
+        if !condition.field.is(PURCHASES) || self.facts.customer.purchase_count == 0 {
+            return Ok(own);
+        }
+        let any = Condition { op: "any_where".into(), ..condition.clone() };
+        Ok(match self.holds(&any)? {
+            Some(true) => format!("{own}, at least one like that"),
+            Some(false) => format!("{own}, none like that"),
+            None => own,
+        })
     }
 
     /// Of the segments that are named, those she is in.

@@ -109,12 +109,20 @@ pub fn carry_out(
         Ok(())
     })?;
     if carried.is_ok() {
-        // Statistics grown stale cost time, never an answer: nothing is lost if they cannot be refreshed now.
-        if let Err(error) = db::dialect::analyze(conn) {
-            tracing::warn!(%error, "statistics were not refreshed after an import");
-        }
+        measure(conn);
     }
     carried
+}
+
+/// The first lines after which the tables are measured anew, and again each time ten times as many were read: a planner
+/// that believes them empty looks through all of them for every batch.
+const GROWN: u64 = 5_000;
+
+/// Statistics grown stale cost time, never an answer: nothing is lost if they cannot be refreshed now.
+fn measure(conn: &mut Conn) {
+    if let Err(error) = db::dialect::analyze(conn) {
+        tracing::warn!(%error, "statistics were not refreshed after an import");
+    }
 }
 
 /// Settles every line and gives the totals, recounted from the database.
@@ -137,7 +145,7 @@ pub fn run(
     let fields = plan.fields(conn)??;
     let ground = Ground { plan, here: &here, hand: &hand, fields: &fields, last_known: last_id(conn)? };
     let work = Work { readings: readings(plan, &fields), ground, steps };
-    let mut ended = false;
+    let (mut ended, mut grown) = (false, GROWN);
     while !ended {
         let (mut lines, mut weight) = (Vec::with_capacity(BATCH), 0);
         while lines.len() < BATCH && weight < BATCH_WEIGHT {
@@ -152,6 +160,10 @@ pub fn run(
         }
         if !lines.is_empty() {
             work.batch(&lines, conn)?;
+        }
+        if matches!(work.steps, Steps::Committed) && reader.records_read as u64 >= grown {
+            measure(conn);
+            grown *= 10;
         }
         progress(Progress { lines: reader.records_read, bytes: reader.bytes() });
     }

@@ -6,6 +6,7 @@ use crate::customers::Customer;
 use crate::db::schema::{customers, segment_members};
 use crate::db::{Conn, Db};
 use crate::filters::Filter;
+use crate::filters::rule::Join;
 use crate::filters::why::{self, Answer};
 use crate::fold::fold;
 use crate::web::{self, Chrome, Error};
@@ -84,6 +85,14 @@ impl Tree {
     fn of(mut answer: Answer) -> Tree {
         let rows = std::mem::take(&mut answer.rows).into_iter().map(Tree::of).collect();
         Tree { answer, rows }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.answer.join {
+            Some(Join::Any) => "Any",
+            Some(Join::None) => "None",
+            _ => "All",
+        }
     }
 
     fn class(&self) -> &'static str {

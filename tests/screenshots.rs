@@ -1,10 +1,10 @@
 //! Takes the pictures in `docs/screenshots` afresh: the demo's world, a real Chromium, two sizes, light and dark.
 //! `tests/screenshots` runs it.
 
-#[path = "../tests/app/support/browser.rs"]
+#[path = "app/support/browser.rs"]
 #[allow(dead_code)] // Tests do more with a browser than look.
 mod browser;
-#[path = "../tests/app/support/server.rs"]
+#[path = "app/support/server.rs"]
 #[allow(dead_code)]
 mod server;
 
@@ -20,6 +20,11 @@ use server::Server;
 use std::path::{Path, PathBuf};
 
 const SIZES: [(u32, u32); 2] = [(1440, 900), (390, 844)];
+
+/// A long question: tags, a country, consent, one purchase, a time since, a segment.
+const QUESTION: &str = "tags contains VIP and country is any of (DE, AT) and email_consent is opted in \
+    and purchases any where (product contains Boots and amount >= 100 and purchased_at in the last 1 year) \
+    and last_purchase_at not in the last 90 days and segments in none of \"Spring batch\"";
 
 /// Nested, and about a few dozen people.
 const FILTER: &str = "tags contains VIP and (country is any of (DE, AT, CH) or tags contains Wholesale) \
@@ -43,7 +48,7 @@ fn main() {
     std::fs::create_dir_all(&into).expect("a folder for the pictures");
     let world = World::make(None, 5_000, 1).expect("the demo's world");
     let server = Server::start(&world.db);
-    let (customer, segment) = world
+    let (customer, segment, quiet) = world
         .db
         .read_now::<_, Trouble>(|conn| {
             // Somebody with a rich page: tagged Trail-club, with a city, a phone and an email that may be used.
@@ -62,7 +67,11 @@ fn main() {
                 .first::<i64>(conn)?;
             let segment =
                 segments::table.filter(segments::name.eq("VIP customers")).select(segments::id).first(conn)?;
-            Ok::<(i64, i64), Trouble>((customer, segment))
+            let quiet = segments::table
+                .filter(segments::name.eq("Boots buyers, quiet for 90 days"))
+                .select(segments::id)
+                .first(conn)?;
+            Ok::<(i64, i64, i64), Trouble>((customer, segment, quiet))
         })
         .expect("somebody to look at");
     let file = tempfile::Builder::new().prefix("customers-").tempdir().expect("a folder");
@@ -78,10 +87,14 @@ fn main() {
         browser.sign_in(PEOPLE[2].2, PASSWORD).await;
         let asked = form_urlencoded::Serializer::new(String::new()).append_pair("filter", FILTER).finish();
         take(&browser, &format!("/customers?{asked}"), "customers", &into).await;
+        let asked = form_urlencoded::Serializer::new(String::new()).append_pair("filter", QUESTION).finish();
+        take(&browser, &format!("/customers?{asked}"), "question", &into).await;
         take(&browser, &format!("/customers/{customer}"), "profile", &into).await;
         take(&browser, "/tags", "tags", &into).await;
         take(&browser, "/segments", "segments", &into).await;
         take(&browser, &format!("/segments/{segment}"), "segment", &into).await;
+        take(&browser, &format!("/segments/{quiet}/why?customer={customer}"), "why", &into).await;
+        take(&browser, "/settings/fields", "fields", &into).await;
         browser.look(SIZES[0].0, SIZES[0].1, false).await;
         let result = import(&browser, &csv).await;
         take(&browser, &result, "import-result", &into).await;
