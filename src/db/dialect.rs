@@ -33,6 +33,15 @@ pub fn one_at_a_time(conn: &mut Conn, queue: Queue) -> QueryResult<()> {
     }
 }
 
+/// Up to the end of the transaction, questions are planned by the tables as they are. PostgreSQL keeps plans; one made
+/// while a table was empty would read it whole when an import has filled it.
+pub fn plan_afresh(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => c.batch_execute("SET LOCAL plan_cache_mode = force_custom_plan"),
+    }
+}
+
 /// Writes what customers bought, in sum, to their own rows. Both databases set several columns from one question, diesel
 /// sets one at a time; and each takes a list of ids as one value in its own way.
 pub fn recount_purchases(customers: &[i64], conn: &mut Conn) -> QueryResult<()> {
