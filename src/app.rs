@@ -99,6 +99,8 @@ doors! {
     GET "/api/v1/customers/count" Needs(Right::Customers) => crate::customers::api::count;
     POST "/api/v1/customers/query" Needs(Right::Customers) => crate::customers::query::create;
     GET "/api/v1/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::api::show;
+    PATCH "/api/v1/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::api::update;
+    DELETE "/api/v1/customers/{id:\\d+}" Needs(Right::DeleteCustomers) => crate::customers::api::destroy;
     PUT "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::tag;
     DELETE "/api/v1/customers/{id:\\d+}/tags/{name}" Needs(Right::Customers) => crate::customers::api::untag;
     POST "/api/v1/customers/{id:\\d+}/purchases" Needs(Right::Customers) => crate::purchases::api::create;
@@ -117,6 +119,15 @@ doors! {
     POST "/imports/{id:\\d+}/run" Needs(Right::Import) => crate::imports::pages::run;
     POST "/imports/{id:\\d+}/discard" Needs(Right::Import) => crate::imports::pages::discard;
     GET "/imports/{id:\\d+}/rejected.csv" Needs(Right::Import) => crate::imports::pages::rejected;
+    GET "/settings" Needs(Right::Administer) => crate::workspace::pages::show;
+    POST "/settings" Needs(Right::Administer) => crate::workspace::pages::update;
+    GET "/settings/fields" Needs(Right::Administer) => crate::custom_fields::pages::index;
+    POST "/settings/fields" Needs(Right::Administer) => crate::custom_fields::pages::create;
+    GET "/settings/fields/new" Needs(Right::Administer) => crate::custom_fields::pages::new;
+    POST "/settings/fields/{id:\\d+}" Needs(Right::Administer) => crate::custom_fields::pages::update;
+    GET "/settings/fields/{id:\\d+}/edit" Needs(Right::Administer) => crate::custom_fields::pages::edit;
+    GET "/settings/fields/{id:\\d+}/delete" Needs(Right::Administer) => crate::custom_fields::pages::ask_delete;
+    POST "/settings/fields/{id:\\d+}/delete" Needs(Right::Administer) => crate::custom_fields::pages::delete;
     POST "/theme" Public => crate::web::theme::choose;
 }
 

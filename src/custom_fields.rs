@@ -2,16 +2,24 @@
 //!
 //! A field is defined once in `custom_fields`; each customer's value is a row of `custom_values`, and no row is no value.
 //! Forms, CSV lines and the API all come through [`CustomField::clean`], so they cannot disagree.
+//!
+//! [`values`] is how a stored value is read by people and by programs; [`pages`] is where admins look after the fields.
+
+pub mod pages;
+pub mod values;
+
+pub use values::write;
 
 pub mod many;
 
 use crate::customers::clean;
-use crate::db::Conn;
 use crate::db::schema::{custom_fields, custom_values};
+use crate::db::{Conn, dialect};
 use crate::decimal;
 use crate::each;
 use crate::fold::fold;
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -101,7 +109,8 @@ fn wrong(part: &'static str, words: impl Into<String>) -> Problem {
 }
 
 /// What an admin wants a field to be, as it was typed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Wish {
     pub key: String,
     pub label: String,
@@ -207,6 +216,7 @@ impl CustomField {
         let label = clean_label(&wish.label)?;
         let kind = Kind::parse(&wish.kind).ok_or_else(|| wrong("kind", "Choose what the field holds."))?;
         let choices = if kind == Kind::Choice { clean_choices(&wish.choices)? } else { Vec::new() };
+        dialect::one_at_a_time(conn, dialect::Queue::Settings)?;
         let known = CustomField::known(conn)?;
         if known.iter().filter(|field| !field.gone).count() >= MOST {
             return Err(wrong("key", format!("There are {MOST} custom fields already: as many as there may be.")));
@@ -241,14 +251,27 @@ impl CustomField {
                     .filter(custom_values::field_id.eq(self.id))
                     .filter(custom_values::folded.eq(fold(old)))
             };
-            if !choices.iter().any(|choice| fold(choice) == fold(old)) {
-                let customers: i64 = used().count().get_result(conn)?;
-                if customers > 0 {
-                    return Err(wrong(
-                        "choices",
-                        format!("{customers} customers have “{old}”. Give them another value before you take it away."),
-                    ));
+            match choices.iter().find(|choice| fold(choice) == fold(old)) {
+                Some(same) if same == old => {}
+                // Another spelling of the same choice: whoever has it reads it the new way.
+                Some(same) => {
+                    let respelled = custom_values::field_id.eq(self.id).and(custom_values::folded.eq(fold(old)));
+                    diesel::update(custom_values::table.filter(respelled))
+                        .set(custom_values::value.eq(same))
+                        .execute(conn)?;
                 }
+                None => match used().count().get_result::<i64>(conn)? {
+                    0 => {}
+                    customers => {
+                        let who = if customers == 1 {
+                            "1 customer has".into()
+                        } else {
+                            format!("{customers} customers have")
+                        };
+                        let words = format!("{who} “{old}”. Give them another value before you take it away.");
+                        return Err(wrong("choices", words));
+                    }
+                },
             }
         }
         diesel::update(custom_fields::table.find(self.id))
@@ -261,6 +284,15 @@ impl CustomField {
     pub fn delete(&self, conn: &mut Conn, at: NaiveDateTime) -> QueryResult<()> {
         diesel::delete(custom_values::table.filter(custom_values::field_id.eq(self.id))).execute(conn)?;
         diesel::update(custom_fields::table.find(self.id)).set(custom_fields::deleted_at.eq(at)).execute(conn).map(drop)
+    }
+
+    /// How many customers have a value, by field. Those that nobody has are not in the map.
+    pub fn sizes(conn: &mut Conn) -> QueryResult<HashMap<i64, i64>> {
+        let rows: Vec<(i64, i64)> = custom_values::table
+            .group_by(custom_values::field_id)
+            .select((custom_values::field_id, count_star()))
+            .load(conn)?;
+        Ok(rows.into_iter().collect())
     }
 
     /// How many customers have a value.
@@ -344,18 +376,19 @@ pub fn set(customer_id: i64, field: &CustomField, value: Option<&Value>, conn: &
     if before.as_deref() == value.map(|value| value.text.as_str()) {
         return Ok(false);
     }
-    if before.is_some() {
-        diesel::delete(here()).execute(conn)?;
-    }
-    if let Some(Value { text, folded, number }) = value {
-        let row = (
-            custom_values::customer_id.eq(customer_id),
-            custom_values::field_id.eq(field.id),
-            custom_values::value.eq(text),
-            custom_values::folded.eq(folded),
-            custom_values::number.eq(number),
-        );
-        each!(conn, c => diesel::insert_into(custom_values::table).values(row).execute(c))?;
+    match value {
+        None => drop(diesel::delete(here()).execute(conn)?),
+        Some(Value { text, folded, number }) => {
+            let value =
+                (custom_values::value.eq(text), custom_values::folded.eq(folded), custom_values::number.eq(number));
+            let row = (custom_values::customer_id.eq(customer_id), custom_values::field_id.eq(field.id), value);
+            each!(conn, c => diesel::insert_into(custom_values::table)
+                .values(row)
+                .on_conflict((custom_values::customer_id, custom_values::field_id))
+                .do_update()
+                .set(value)
+                .execute(c))?;
+        }
     }
     Ok(true)
 }

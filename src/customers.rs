@@ -7,13 +7,14 @@
 //! | [`list`] | pages of customers in any order |
 //! | [`index`], [`table`] | the list in the browser, and the table it shares with segments |
 //! | [`columns`], [`picker`] | what that table shows, and the form to choose it |
-//! | [`profile`], [`form`] | one customer in the browser, and changing her |
+//! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
 //! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
 pub mod clean;
 pub mod columns;
 pub mod consents;
+pub mod custom;
 pub mod form;
 pub mod index;
 pub mod list;

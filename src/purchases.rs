@@ -142,6 +142,11 @@ pub fn owners(external_ids: &[&str], conn: &mut Conn) -> QueryResult<HashMap<Str
     Ok(found)
 }
 
+/// Whether anybody ever bought anything.
+pub fn any(conn: &mut Conn) -> QueryResult<bool> {
+    Ok(purchases::table.select(purchases::id).first::<i64>(conn).optional()?.is_some())
+}
+
 /// What she bought last, the latest first.
 pub fn latest(customer_id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Bought>> {
     purchases::table

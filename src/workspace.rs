@@ -1,4 +1,7 @@
 //! What is set once for the whole business: time zone, currency, language, default country; and the one clock.
+//! [`pages`] is where an admin changes it.
+
+pub mod pages;
 
 use crate::db::{Conn, schema::settings};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -84,6 +87,31 @@ impl Workspace {
     }
 }
 
+/// A time zone as people type it.
+pub fn zone(raw: &str) -> Result<Tz, String> {
+    let zone = raw.trim().replace(' ', "_");
+    let found = chrono_tz::TZ_VARIANTS.iter().find(|known| known.name().eq_ignore_ascii_case(&zone));
+    found.copied().ok_or_else(|| "There is no such time zone. One looks like Europe/Stockholm".into())
+}
+
+/// What is offered while a time zone is typed.
+pub fn zones() -> impl Iterator<Item = &'static str> {
+    chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
+}
+
+/// A currency as people type it.
+pub fn currency(raw: &str) -> Result<String, String> {
+    let code = raw.trim().to_uppercase();
+    match code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        true => Ok(code),
+        false => Err("A currency has three letters, like EUR".into()),
+    }
+}
+
+/// What is offered while a currency is typed.
+pub const CURRENCIES: [&str; 15] =
+    ["EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "BRL", "MXN", "INR", "JPY", "CNY", "AUD", "CAD"];
+
 /// `now` and the zone that calendar words are read in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clock {
@@ -129,4 +157,18 @@ impl Clock {
 pub fn stamp(at: DateTime<Utc>) -> NaiveDateTime {
     let micros = at.timestamp_micros();
     DateTime::from_timestamp_micros(micros).unwrap_or(at).naive_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_and_currencies_are_taken_as_people_type_them() {
+        assert_eq!(zone(" europe/stockholm "), Ok(Tz::Europe__Stockholm));
+        assert_eq!(zone("America/Sao Paulo"), Ok(Tz::America__Sao_Paulo));
+        assert!(zone("Stockholm").is_err() && zone("").is_err());
+        assert_eq!(currency(" sek ").as_deref(), Ok("SEK"));
+        assert!(currency("€").is_err() && currency("EURO").is_err() && currency("").is_err());
+    }
 }

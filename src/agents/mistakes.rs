@@ -1,18 +1,20 @@
 //! What is wrong with a form, each sentence beside its field.
 
+use std::borrow::Cow;
+
 /// A field and its sentence, in the order they were found.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Mistakes(Vec<(&'static str, String)>);
+pub struct Mistakes(Vec<(Cow<'static, str>, String)>);
 
 impl Mistakes {
-    pub fn one(field: &'static str, words: impl Into<String>) -> Mistakes {
-        Mistakes(vec![(field, words.into())])
+    pub fn one(field: impl Into<Cow<'static, str>>, words: impl Into<String>) -> Mistakes {
+        Mistakes(vec![(field.into(), words.into())])
     }
 
     /// The value, or an empty one and a sentence more.
-    pub fn noted<T: Default>(&mut self, field: &'static str, checked: Result<T, String>) -> T {
+    pub fn noted<T: Default>(&mut self, field: impl Into<Cow<'static, str>>, checked: Result<T, String>) -> T {
         checked.unwrap_or_else(|words| {
-            self.0.push((field, words));
+            self.0.push((field.into(), words));
             T::default()
         })
     }
@@ -28,7 +30,7 @@ impl Mistakes {
 
     /// The sentence for one field, if it has one.
     pub fn why(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|(wrong, _)| *wrong == field).map(|(_, words)| words.as_str())
+        self.0.iter().find(|(wrong, _)| wrong == field).map(|(_, words)| words.as_str())
     }
 
     /// All in one line, for a terminal.

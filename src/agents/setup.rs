@@ -3,7 +3,7 @@
 use super::{Agent, Mistakes, Newcomer, Role, Welcome, audit, name, pages, passwords};
 use crate::db::{Conn, Db, dialect};
 use crate::web::{Chrome, Error, flash, see_other, show, show_as};
-use crate::workspace::{Workspace, stamp};
+use crate::workspace::{Workspace, currency, stamp, zone};
 use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form};
@@ -19,13 +19,6 @@ struct SetupPage {
     chrome: Chrome,
     typed: Setup,
     mistakes: Mistakes,
-}
-
-impl SetupPage {
-    /// Offered while typing.
-    fn zones(&self) -> impl Iterator<Item = &'static str> {
-        chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
-    }
 }
 
 #[derive(Clone, Deserialize)]
@@ -75,20 +68,6 @@ impl Setup {
             Ok(_) => Err(mistakes),
             Err(others) => Err(mistakes.and(others)),
         }
-    }
-}
-
-fn zone(raw: &str) -> Result<Tz, String> {
-    let zone = raw.trim().replace(' ', "_");
-    let found = chrono_tz::TZ_VARIANTS.iter().find(|known| known.name().eq_ignore_ascii_case(&zone));
-    found.copied().ok_or_else(|| "There is no such time zone. One looks like Europe/Stockholm".into())
-}
-
-fn currency(raw: &str) -> Result<String, String> {
-    let code = raw.trim().to_uppercase();
-    match code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        true => Ok(code),
-        false => Err("A currency has three letters, like EUR".into()),
     }
 }
 
@@ -148,18 +127,4 @@ pub async fn create(
 
 fn already() -> HttpResponse {
     flash(see_other("/sign-in"), "This workspace has an admin already. Sign in, or ask her to add you.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn zones_and_currencies_are_taken_as_people_type_them() {
-        assert_eq!(zone(" europe/stockholm "), Ok(Tz::Europe__Stockholm));
-        assert_eq!(zone("America/Sao Paulo"), Ok(Tz::America__Sao_Paulo));
-        assert!(zone("Stockholm").is_err() && zone("").is_err());
-        assert_eq!(currency(" sek ").as_deref(), Ok("SEK"));
-        assert!(currency("€").is_err() && currency("EURO").is_err() && currency("").is_err());
-    }
 }

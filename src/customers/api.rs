@@ -1,10 +1,14 @@
-//! Customers for programs: `/api/v1/customers`, over the same nouns and the same predicate as the pages.
+//! Customers for programs: `/api/v1/customers`, over the same nouns and the same predicate as the pages. What a program
+//! may send is read in [`asked`].
+
+mod asked;
 
 use super::list::{List, Page, Row, Sort};
-use super::{Channel, Consent, Customer, Draft, Problem, clean, set_consent};
-use crate::agents::Caller;
+use super::{Channel, Consent, Customer, Problem};
+use crate::agents::{Caller, audit};
+use crate::custom_fields::{self, CustomField};
 use crate::db::schema::{consents, taggings};
-use crate::db::{Conn, Db, Trouble};
+use crate::db::{Conn, Db, Trouble, dialect};
 use crate::filters::{self, Filter, Mistake, Rule};
 use crate::tags::{self, Mark, Source, Tag};
 use crate::web::Error;
@@ -13,10 +17,11 @@ use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, Query};
+use asked::Asked;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// What a list or a count may be asked.
@@ -154,23 +159,46 @@ pub fn list(
     let filter = filter(params, within, conn, &clock)?;
     let list = List::load(&filter, &params.page()?, conn)?;
     let ids: Vec<i64> = list.rows.iter().map(|row| row.customer.id).collect();
-    let consents = consents_of(&ids, conn)?;
-    let customers: Vec<Value> = list.rows.iter().map(|row| view(row, consents.get(&row.customer.id))).collect();
+    let more = More::of(&ids, conn)?;
+    let customers: Vec<Value> = list.rows.iter().map(|row| view(row, &more)).collect();
     Ok(json!({ "total": list.total, "customers": customers, "next_cursor": list.next }))
 }
 
-type Consents = HashMap<String, String>;
+/// What is known about a page of customers besides their rows and tags: one query each, however many they are.
+struct More {
+    /// By customer and channel.
+    consents: HashMap<i64, HashMap<String, String>>,
+    fields: Vec<CustomField>,
+    /// By customer and field.
+    custom: HashMap<i64, HashMap<i64, String>>,
+}
 
-fn consents_of(ids: &[i64], conn: &mut Conn) -> QueryResult<HashMap<i64, Consents>> {
-    let rows: Vec<(i64, String, String)> = consents::table
-        .filter(consents::customer_id.eq_any(ids))
-        .select((consents::customer_id, consents::channel, consents::state))
-        .load(conn)?;
-    let mut found: HashMap<i64, Consents> = HashMap::new();
-    for (id, channel, state) in rows {
-        found.entry(id).or_default().insert(channel, state);
+impl More {
+    fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<More> {
+        let rows: Vec<(i64, String, String)> = consents::table
+            .filter(consents::customer_id.eq_any(ids))
+            .select((consents::customer_id, consents::channel, consents::state))
+            .load(conn)?;
+        let mut consents: HashMap<i64, HashMap<String, String>> = HashMap::new();
+        for (id, channel, state) in rows {
+            consents.entry(id).or_default().insert(channel, state);
+        }
+        let fields = CustomField::all(conn)?;
+        let custom = if fields.is_empty() { HashMap::new() } else { custom_fields::of_customers(ids, conn)? };
+        Ok(More { consents, fields, custom })
     }
-    Ok(found)
+
+    fn consent(&self, id: i64, channel: Channel) -> &str {
+        let said = self.consents.get(&id).and_then(|said| said.get(channel.key()));
+        said.map_or(Consent::Unknown.key(), String::as_str)
+    }
+
+    /// Her custom values by key; a field without a value is not there.
+    fn custom(&self, id: i64) -> Value {
+        let values = self.custom.get(&id);
+        let value = |field: &CustomField| Some((field.key.clone(), field.to_json(values?.get(&field.id)?)));
+        Value::Object(self.fields.iter().filter_map(value).collect())
+    }
 }
 
 /// A stored time as programs read it.
@@ -179,7 +207,7 @@ pub fn spell_time(at: NaiveDateTime) -> String {
 }
 
 /// A customer as programs see her.
-fn view(row: &Row, said: Option<&Consents>) -> Value {
+fn view(row: &Row, more: &More) -> Value {
     let customer = &row.customer;
     let time = |at: Option<NaiveDateTime>| at.map(spell_time);
     let mut json = json!({
@@ -201,17 +229,17 @@ fn view(row: &Row, said: Option<&Consents>) -> Value {
         "tags": row.tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(),
     });
     for channel in Channel::ALL {
-        let state = said.and_then(|said| said.get(channel.key())).map_or(Consent::Unknown.key(), String::as_str);
-        json[format!("{}_consent", channel.key())] = state.into();
+        json[format!("{}_consent", channel.key())] = more.consent(customer.id, channel).into();
     }
+    json["custom"] = more.custom(customer.id);
     json
 }
 
 fn one(id: i64, conn: &mut Conn) -> Result<Value, Refusal> {
     let customer = Customer::find(id, conn)?.ok_or(Refusal::missing("customer"))?;
     let tags = tags::of_customers(&[id], conn)?.remove(&id).unwrap_or_default();
-    let said = consents_of(&[id], conn)?;
-    Ok(view(&Row { customer, tags }, said.get(&id)))
+    let more = More::of(&[id], conn)?;
+    Ok(view(&Row { customer, tags }, &more))
 }
 
 /// `GET /api/v1/customers`
@@ -239,19 +267,42 @@ pub async fn create(db: Data<Db>, caller: Caller, body: Json<Value>) -> Result<H
     let made = db.write(move |conn| {
         let workspace = Workspace::load(conn)?;
         let clock = workspace.clock();
-        let asked = Asked::read(&body, &workspace)?;
+        let asked = Asked::read(&body, None, &CustomField::all(conn)?, &workspace)?;
         let customer = Customer::create(&asked.draft, conn, &clock).map_err(taken)?;
-        for (channel, consent) in asked.consents {
-            set_consent(customer.id, channel, consent, "API", clock.stamp(), conn)?;
-        }
-        let mark = Mark::of(&caller, Source::Api, clock.stamp());
-        for name in asked.tags {
-            let (tag, _) = Tag::find_or_create(&name, conn, clock.stamp())?;
-            tags::add(customer.id, tag.id, &mark, conn)?;
-        }
+        asked.attach(customer.id, &caller, &clock, conn)?;
         one(customer.id, conn)
     });
     respond(StatusCode::CREATED, made.await)
+}
+
+/// `PATCH /api/v1/customers/{id}`: what is given changes, `null` clears, the rest stays.
+pub async fn update(db: Data<Db>, caller: Caller, id: Path<i64>, body: Json<Value>) -> Result<HttpResponse, Error> {
+    let changed = db.write(move |conn| {
+        dialect::hold_customer(*id, conn)?;
+        let customer = Customer::find(*id, conn)?.ok_or(Refusal::missing("customer"))?;
+        let workspace = Workspace::load(conn)?;
+        let clock = workspace.clock();
+        let asked = Asked::read(&body, Some(&customer), &CustomField::all(conn)?, &workspace)?;
+        customer.update(&asked.draft, conn, &clock).map_err(taken)?;
+        asked.attach(customer.id, &caller, &clock, conn)?;
+        one(customer.id, conn)
+    });
+    respond(StatusCode::OK, changed.await)
+}
+
+/// `DELETE /api/v1/customers/{id}`
+pub async fn destroy(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let gone = db.write(move |conn| {
+        if !Customer::delete(*id, conn)? {
+            return Err(Refusal::missing("customer"));
+        }
+        audit(conn, &caller, "customer.delete", &format!("customer {id}"), &json!({}))?;
+        Ok(())
+    });
+    match gone.await {
+        Ok(()) => Ok(HttpResponse::NoContent().finish()),
+        Err(refusal) => refusal.answer(),
+    }
 }
 
 fn taken(problem: Problem) -> Refusal {
@@ -263,113 +314,6 @@ fn taken(problem: Problem) -> Refusal {
             details: json!({ "field": field, "customer": by }),
         },
         Problem::Query(error) => Refusal::Failed(error.into()),
-    }
-}
-
-/// A body that was read: clean values, or each field's mistake.
-struct Asked {
-    draft: Draft,
-    consents: Vec<(Channel, Consent)>,
-    tags: Vec<String>,
-}
-
-impl Asked {
-    fn read(body: &Value, workspace: &Workspace) -> Result<Asked, Refusal> {
-        let Value::Object(given) = body else {
-            return Err(Refusal::invalid("expected a JSON object", Value::Null));
-        };
-        let mut reader = Reader { given, mistakes: Map::new() };
-        let country = workspace.default_country.clone();
-        let draft = Draft {
-            name: reader.text("name", |raw| clean::text(raw, 200)),
-            email: reader.text("email", clean::email),
-            phone: reader.text("phone", |raw| clean::phone(raw, country.as_deref())),
-            external_id: reader.text("external_id", clean::external_id),
-            country: reader.text("country", clean::country),
-            city: reader.text("city", |raw| clean::text(raw, 200)),
-            language: reader.text("language", clean::language),
-            created_at: reader.text("created_at", |raw| clean::time(raw, workspace.zone)),
-            last_seen_at: reader.text("last_seen_at", |raw| clean::time(raw, workspace.zone)),
-        };
-        let mut consents = Vec::new();
-        for (channel, field) in
-            [(Channel::Email, "email_consent"), (Channel::Sms, "sms_consent"), (Channel::Whatsapp, "whatsapp_consent")]
-        {
-            consents.extend(reader.text(field, read_consent).map(|consent| (channel, consent)));
-        }
-        let tags = reader.tags();
-        const KNOWN: [&str; 13] = [
-            "name",
-            "email",
-            "phone",
-            "external_id",
-            "country",
-            "city",
-            "language",
-            "created_at",
-            "last_seen_at",
-            "email_consent",
-            "sms_consent",
-            "whatsapp_consent",
-            "tags",
-        ];
-        for unknown in given.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-            reader.mistakes.insert(unknown.clone(), "there is no such field".into());
-        }
-        let nameless = [&draft.name, &draft.email, &draft.phone, &draft.external_id].iter().all(|key| key.is_none());
-        if nameless && reader.mistakes.is_empty() {
-            reader.mistakes.insert("name".into(), "give a name, an email, a phone or an external id".into());
-        }
-        match reader.mistakes.is_empty() {
-            true => Ok(Asked { draft, consents, tags }),
-            false => Err(Refusal::invalid("some fields cannot be taken as they are", Value::Object(reader.mistakes))),
-        }
-    }
-}
-
-fn read_consent(raw: &str) -> Result<Option<Consent>, String> {
-    match Consent::parse(raw) {
-        Some(consent) => Ok(Some(consent)),
-        None => clean::consent(raw),
-    }
-}
-
-struct Reader<'a> {
-    given: &'a Map<String, Value>,
-    mistakes: Map<String, Value>,
-}
-
-impl Reader<'_> {
-    fn text<T>(&mut self, field: &str, read: impl Fn(&str) -> Result<Option<T>, String>) -> Option<T> {
-        let raw = match self.given.get(field) {
-            None | Some(Value::Null) => return None,
-            Some(Value::String(raw)) => raw.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(Value::Bool(answer)) => answer.to_string(),
-            Some(_) => {
-                self.mistakes.insert(field.into(), "expected text".into());
-                return None;
-            }
-        };
-        read(&raw).unwrap_or_else(|words| {
-            self.mistakes.insert(field.into(), words.into());
-            None
-        })
-    }
-
-    fn tags(&mut self) -> Vec<String> {
-        let names = match self.given.get("tags") {
-            None | Some(Value::Null) => return Vec::new(),
-            Some(Value::Array(names)) => names.iter().map(|name| name.as_str().map(str::to_string)).collect(),
-            Some(_) => None,
-        };
-        let cleaned = names
-            .ok_or_else(|| "expected a list of names".to_string())
-            .and_then(|names: Vec<String>| names.iter().map(|name| Tag::clean(name)).collect::<Result<Vec<_>, _>>());
-        cleaned.unwrap_or_else(|words| {
-            self.mistakes.insert("tags".into(), words.into());
-            Vec::new()
-        })
     }
 }
 

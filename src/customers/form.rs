@@ -1,8 +1,10 @@
 //! The form of a customer: what was typed, what it means, and what is wrong with it.
 
+use super::custom::{self, Input};
 use super::{Channel, Consent, Consents, Customer, Draft, Problem, clean, set_consent};
 use crate::agents::Mistakes;
-use crate::db::{Conn, Db};
+use crate::custom_fields::{self, CustomField, Value};
+use crate::db::{Conn, Db, dialect};
 use crate::web::{self, Chrome, Error};
 use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
@@ -27,6 +29,9 @@ pub struct Typed {
     email_consent: String,
     sms_consent: String,
     whatsapp_consent: String,
+    /// Everything else; `custom.plan` and its like are looked at.
+    #[serde(flatten)]
+    custom: custom::Typed,
 }
 
 impl Typed {
@@ -45,6 +50,7 @@ impl Typed {
             email_consent: consent(Channel::Email),
             sms_consent: consent(Channel::Sms),
             whatsapp_consent: consent(Channel::Whatsapp),
+            custom: custom::Typed::new(),
         }
     }
 
@@ -57,7 +63,13 @@ impl Typed {
     }
 
     /// What is to be stored, or every mistake at once. `customer` is who is being changed.
-    fn check(&self, customer: Option<&Customer>, workspace: &Workspace, clock: &Clock) -> Result<Meant, Mistakes> {
+    fn check(
+        &self,
+        customer: Option<&Customer>,
+        fields: &[CustomField],
+        workspace: &Workspace,
+        clock: &Clock,
+    ) -> Result<Meant, Mistakes> {
         let mut wrong = Mistakes::default();
         let home = workspace.default_country.as_deref();
         let mut draft = Draft {
@@ -90,7 +102,8 @@ impl Typed {
         if keys.iter().all(|key| key.trim().is_empty()) {
             wrong.noted::<()>("name", Err("Give a name, an email address, a phone number or an external id.".into()));
         }
-        if wrong.is_empty() { Ok(Meant { draft, consents }) } else { Err(wrong) }
+        let custom = custom::check(&self.custom, fields, &mut wrong);
+        if wrong.is_empty() { Ok(Meant { draft, consents, custom }) } else { Err(wrong) }
     }
 }
 
@@ -103,10 +116,13 @@ fn day(customer: &Customer, clock: &Clock) -> String {
 struct Meant {
     draft: Draft,
     consents: [(Channel, Option<Consent>); 3],
+    custom: Vec<(CustomField, Option<Value>)>,
 }
 
 impl Meant {
-    fn set_consents(&self, id: i64, clock: &Clock, conn: &mut Conn) -> diesel::QueryResult<()> {
+    /// Writes what is not on the customer's own row.
+    fn attach(&self, id: i64, clock: &Clock, conn: &mut Conn) -> diesel::QueryResult<()> {
+        custom_fields::write(id, &self.custom, clock.stamp(), conn)?;
         for (channel, consent) in self.consents {
             if let Some(consent) = consent {
                 set_consent(id, channel, consent, "profile", clock.stamp(), conn)?;
@@ -133,6 +149,7 @@ struct FormPage {
     wrong: Mistakes,
     owner: Option<Owner>,
     consents: Vec<Asked>,
+    fields: Vec<CustomField>,
 }
 
 /// A channel's choice, and what is known so far.
@@ -152,6 +169,12 @@ impl FormPage {
     /// Where one goes who changed her mind.
     fn back(&self) -> String {
         self.action()
+    }
+
+    /// The custom fields, two in a line.
+    fn custom(&self) -> Vec<Vec<Input<'_>>> {
+        let input = |field| Input::of(field, &self.typed.custom, &self.wrong);
+        self.fields.chunks(2).map(|pair| pair.iter().map(input).collect()).collect()
     }
 
     fn field(&self, key: &'static str) -> Field<'_> {
@@ -192,6 +215,7 @@ struct Sheet {
     wrong: Mistakes,
     owner: Option<Owner>,
     consents: Vec<Asked>,
+    fields: Vec<CustomField>,
 }
 
 impl Sheet {
@@ -200,11 +224,17 @@ impl Sheet {
             Some(customer) => Consents::of(customer.id, conn)?,
             None => Consents::default(),
         };
-        let typed = match (typed, customer) {
+        let mut typed = match (typed, customer) {
             (Some(typed), _) => typed,
             (None, Some(customer)) => Typed::of(customer, &known, clock),
             (None, None) => Typed::default(),
         };
+        let fields = CustomField::all(conn)?;
+        if let Some(customer) = customer {
+            for (name, value) in custom::known(customer.id, &fields, conn)? {
+                typed.custom.entry(name).or_insert(value);
+            }
+        }
         let consents = Channel::ALL.into_iter().map(|channel| Asked {
             field: format!("{}_consent", channel.key()),
             label: channel.words(),
@@ -215,12 +245,12 @@ impl Sheet {
         });
         let consents = consents.collect();
         let customer = customer.map(|customer| (customer.id, customer.called()));
-        Ok(Sheet { customer, typed, wrong: Mistakes::default(), owner: None, consents })
+        Ok(Sheet { customer, typed, wrong: Mistakes::default(), owner: None, consents, fields })
     }
 
     fn page(self, chrome: Chrome) -> FormPage {
-        let Sheet { customer, typed, wrong, owner, consents } = self;
-        FormPage { chrome, customer, typed, wrong, owner, consents }
+        let Sheet { customer, typed, wrong, owner, consents, fields } = self;
+        FormPage { chrome, customer, typed, wrong, owner, consents, fields }
     }
 }
 
@@ -279,10 +309,14 @@ fn save(id: Option<i64>, typed: Typed, conn: &mut Conn) -> Result<Result<Custome
     let workspace = Workspace::load(conn)?;
     let clock = workspace.clock();
     let customer = match id {
-        Some(id) => Some(Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))?),
+        Some(id) => {
+            dialect::hold_customer(id, conn)?;
+            Some(Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))?)
+        }
         None => None,
     };
-    let meant = match typed.check(customer.as_ref(), &workspace, &clock) {
+    let fields = CustomField::all(conn)?;
+    let meant = match typed.check(customer.as_ref(), &fields, &workspace, &clock) {
         Ok(meant) => meant,
         Err(wrong) => {
             let sheet = Sheet::of(customer.as_ref(), Some(typed), conn, &clock)?;
@@ -295,7 +329,7 @@ fn save(id: Option<i64>, typed: Typed, conn: &mut Conn) -> Result<Result<Custome
     };
     match written {
         Ok(written) => {
-            meant.set_consents(written.id, &clock, conn)?;
+            meant.attach(written.id, &clock, conn)?;
             Ok(Ok(written))
         }
         Err(Problem::Query(error)) => Err(error.into()),

@@ -3,6 +3,7 @@
 use super::table::money;
 use super::{Channel, Consent, Consents, Customer, clean};
 use crate::agents::Caller;
+use crate::custom_fields::{self, CustomField};
 use crate::db::{Conn, Db};
 use crate::purchases::{self, Bought};
 use crate::segments::{self, Segment};
@@ -32,7 +33,9 @@ struct Profile {
     called: String,
     initials: String,
     figures: Vec<(&'static str, String)>,
-    facts: Vec<(&'static str, Option<String>)>,
+    facts: Vec<Fact>,
+    /// Custom fields without a value that are not told one by one.
+    blank: usize,
     consents: Vec<Agreed>,
     editor: Editor,
     taggings: Vec<Told>,
@@ -41,6 +44,17 @@ struct Profile {
     segments: Vec<(Segment, bool)>,
     /// Purchases too old to be told one by one.
     older: i64,
+}
+
+/// More custom fields than these, and those without a value are only counted.
+const FIELDS: usize = 12;
+
+/// Something known about her, or not.
+struct Fact {
+    label: String,
+    value: Option<String>,
+    /// Where a custom field is filled in.
+    edit: Option<String>,
 }
 
 /// What she said about a channel, in words.
@@ -123,6 +137,7 @@ impl Profile {
         let taggings = tags::of_customer(id, conn)?;
         let bought = purchases::latest(id, PURCHASES, conn)?;
         let older = (customer.purchase_count - PURCHASES).max(0);
+        let (facts, blank) = facts(&customer, conn)?;
         let editor = Editor::of(&customer, From::Profile, conn)?;
         let mut events = story(&customer, &consents, &taggings, bought);
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
@@ -130,7 +145,8 @@ impl Profile {
             called: customer.called(),
             initials: customer.initials(),
             figures: figures(&customer, &workspace, &clock),
-            facts: facts(&customer),
+            facts,
+            blank,
             consents: Channel::ALL.into_iter().map(|channel| agreed(channel, &consents, &clock)).collect(),
             editor,
             taggings: taggings.into_iter().map(|tagging| told(tagging, &clock)).collect(),
@@ -153,16 +169,28 @@ fn figures(customer: &Customer, workspace: &Workspace, clock: &Clock) -> Vec<(&'
     ]
 }
 
-fn facts(customer: &Customer) -> Vec<(&'static str, Option<String>)> {
-    vec![
-        ("Name", customer.name.clone()),
-        ("Email", customer.email.clone()),
-        ("Phone", customer.phone.clone()),
-        ("City", customer.city.clone()),
-        ("Country", customer.country.as_deref().map(clean::country_name)),
-        ("Language", customer.language.as_deref().map(clean::language_name)),
-        ("External id", customer.external_id.clone()),
-    ]
+/// What is known about her, and how many custom fields without a value were left out.
+fn facts(customer: &Customer, conn: &mut Conn) -> Result<(Vec<Fact>, usize), Error> {
+    let built_in = |label: &str, value: Option<String>| Fact { label: label.into(), value, edit: None };
+    let mut facts = vec![
+        built_in("Name", customer.name.clone()),
+        built_in("Email", customer.email.clone()),
+        built_in("Phone", customer.phone.clone()),
+        built_in("City", customer.city.clone()),
+        built_in("Country", customer.country.as_deref().map(clean::country_name)),
+        built_in("Language", customer.language.as_deref().map(clean::language_name)),
+    ];
+    let fields = CustomField::all(conn)?;
+    let values = custom_fields::of_customers(&[customer.id], conn)?.remove(&customer.id).unwrap_or_default();
+    let many = fields.len() > FIELDS;
+    let (shown, blank): (Vec<_>, Vec<_>) = fields.iter().partition(|field| !many || values.contains_key(&field.id));
+    facts.extend(shown.into_iter().map(|field| Fact {
+        label: field.label.clone(),
+        value: values.get(&field.id).map(|stored| field.spoken(stored)),
+        edit: Some(format!("/customers/{}/edit#custom-{}", customer.id, field.key)),
+    }));
+    facts.push(built_in("External id", customer.external_id.clone()));
+    Ok((facts, blank.len()))
 }
 
 fn agreed(channel: Channel, consents: &Consents, clock: &Clock) -> Agreed {

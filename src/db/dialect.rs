@@ -1,6 +1,7 @@
 //! Where the two databases part: one function per intention, two arms each.
 
 use super::Conn;
+use super::schema::customers;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
@@ -9,7 +10,9 @@ use diesel::sql_types::{Array, BigInt, Text};
 pub fn analyze(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(c) => c.batch_execute("PRAGMA optimize"),
-        Conn::Postgres(c) => c.batch_execute("ANALYZE customers, taggings, consents, segment_members, purchases"),
+        Conn::Postgres(c) => {
+            c.batch_execute("ANALYZE customers, taggings, consents, segment_members, purchases, custom_values")
+        }
     }
 }
 
@@ -39,6 +42,18 @@ pub fn plan_afresh(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
         Conn::Postgres(c) => c.batch_execute("SET LOCAL plan_cache_mode = force_custom_plan"),
+    }
+}
+
+/// Waits until nobody else is changing this customer, up to the end of the transaction, so that what is read of her
+/// next is still true when it is written back.
+pub fn hold_customer(id: i64, conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => {
+            let row = customers::table.find(id).select(customers::id).for_update();
+            row.first::<i64>(c).optional().map(drop)
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Writes a made-up world into an empty workspace, in batches: the one place besides the nouns that inserts rows.
 
+use super::fields::{FIELDS, Roll};
 use super::people::{Person, between_hours, people};
 use super::segments::{DYNAMIC, STATIC};
 use super::shop::{LABELS, Road};
 use super::views::SHARED;
 use crate::agents::Role;
+use crate::custom_fields::{CustomField, Problem, Wish};
 use crate::db::{Conn, schema};
 use crate::each;
 use crate::filters::fields::Fields;
@@ -90,6 +92,16 @@ struct PurchaseRow {
 }
 
 #[derive(Insertable)]
+#[diesel(table_name = schema::custom_values)]
+struct ValueRow {
+    customer_id: i64,
+    field_id: i64,
+    value: String,
+    folded: Option<String>,
+    number: Option<i64>,
+}
+
+#[derive(Insertable)]
 #[diesel(table_name = schema::segments)]
 struct SegmentRow<'a> {
     name: &'a str,
@@ -137,6 +149,7 @@ pub fn fill(seed: u64, many: usize, clock: &Clock, desks: &[Desk], conn: &mut Co
     purchases(&people, &ids, conn)?;
     let tags = tags(&people, midnight, conn)?;
     taggings(&people, &ids, &tags, midnight, desks, &mut dice, conn)?;
+    custom_fields(&people, &ids, seed, midnight, conn)?;
     segments(clock, desks, &mut dice, conn)?;
     views(clock, desks, conn)
 }
@@ -285,6 +298,48 @@ fn taggings(
     Ok(())
 }
 
+/// With dice of their own, so that the rest of the world stays as it is.
+fn custom_fields(
+    people: &[Person],
+    ids: &[i64],
+    seed: u64,
+    midnight: NaiveDateTime,
+    conn: &mut Conn,
+) -> QueryResult<()> {
+    let mut dice = Rng::with_seed(!seed);
+    let opened = people.first().map_or(midnight, |person| person.created_at);
+    let mut fields = Vec::new();
+    for (key, label, kind, choices, _) in FIELDS {
+        let wish =
+            Wish { key: (*key).into(), label: (*label).into(), kind: kind.key().into(), choices: choices.join("\n") };
+        fields.push(CustomField::create(&wish, conn, opened).map_err(unmade)?);
+    }
+    let mut rows = Vec::new();
+    for (person, customer_id) in people.iter().zip(ids) {
+        let mut roll = Roll::of(person, midnight, &mut dice);
+        for (field, (.., value)) in fields.iter().zip(FIELDS) {
+            let typed = value(&mut roll).unwrap_or_default();
+            let value = field.clean(&typed).map_err(|words| unmade(Problem::Wrong { part: "value", words }))?;
+            rows.extend(value.map(|value| ValueRow {
+                customer_id: *customer_id,
+                field_id: field.id,
+                value: value.text,
+                folded: value.folded,
+                number: value.number,
+            }));
+        }
+    }
+    insert!(schema::custom_values::table, rows, conn);
+    Ok(())
+}
+
+fn unmade(problem: Problem) -> diesel::result::Error {
+    match problem {
+        Problem::Failed(error) => error,
+        wrong => diesel::result::Error::SerializationError(Box::new(wrong)),
+    }
+}
+
 fn segments(clock: &Clock, desks: &[Desk], dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     use schema::segments::dsl;
     let midnight = clock.midnight(clock.today());
@@ -366,15 +421,21 @@ mod tests {
         let clock = Clock { now: "2026-09-08T15:00:00Z".parse().expect("a time"), zone: chrono_tz::Europe::Berlin };
         db.write_now::<_, Trouble>(|conn| {
             fill(seed, 300, &clock, &[], conn)?;
-            use schema::{customers, taggings};
-            Ok(customers::table
+            use schema::{custom_values, customers, taggings};
+            let mut told: Vec<String> = custom_values::table
+                .order((custom_values::customer_id, custom_values::field_id))
+                .select((custom_values::customer_id, custom_values::field_id, custom_values::value))
+                .load::<(i64, i64, String)>(conn)?
+                .iter()
+                .map(|row| format!("{row:?}"))
+                .collect();
+            let tagged = customers::table
                 .inner_join(taggings::table)
                 .order((customers::id, taggings::tag_id))
                 .select((customers::name, customers::email, customers::phone, customers::total_spent, taggings::tag_id))
-                .load::<(Option<String>, Option<String>, Option<String>, i64, i64)>(conn)?
-                .iter()
-                .map(|row| format!("{row:?}"))
-                .collect())
+                .load::<(Option<String>, Option<String>, Option<String>, i64, i64)>(conn)?;
+            told.extend(tagged.iter().map(|row| format!("{row:?}")));
+            Ok(told)
         })
         .expect("a world")
     }

@@ -73,8 +73,8 @@ impl Plan {
             }
             (Some(field), _) => Ok(self.column_of(field.into())),
             (None, Some(Kind::Choice)) => Err(format!(
-                "A choice field needs its choices before anything is imported into it: make custom.{key} in Muster \
-                 first, or import it as text"
+                "A choice field needs its choices before anything is imported into it: make custom.{key} under \
+                 Settings first, or import it as text"
             )),
             (None, Some(kind)) => Ok(self.made(at, key, kind)),
             (None, None) => Err(format!(

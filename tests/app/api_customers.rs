@@ -1,5 +1,6 @@
 //! Customers for programs: the same answers as the pages, in JSON.
 
+use crate::custom_fields::five_fields;
 use crate::support::{NOW, Server, for_each_database, world};
 use muster::agents::Role;
 use reqwest::blocking::{Client, Response};
@@ -217,5 +218,143 @@ fn tags_are_put_on_and_taken_off_by_name() {
             })
             .expect("the taggings");
         assert_eq!(marks, [("api".to_string(), "agent's program".to_string())], "who and from where");
+    });
+}
+
+#[test]
+fn custom_values_travel_as_what_they_are() {
+    for_each_database(|db| {
+        let people = world(&db);
+        five_fields(&db);
+        let server = Server::start(&db);
+        let program = server.program(Role::Agent);
+        let post = |body: Value| program.post(server.url("/api/v1/customers")).json(&body).send().expect("an answer");
+        let custom = json!({"birthday": "1990-02-28", "member": true, "note": "calls on Mondays", "plan": "pro", "points": 1220});
+        let made = post(json!({"name": "Flo", "custom": custom}));
+        assert_eq!(made.status(), 201);
+        let made = read(made);
+        assert_eq!(made["custom"], custom);
+        let shown = read(get(&program, &server, &format!("/api/v1/customers/{}", made["id"]), &[]));
+        assert_eq!(shown, made);
+        let listed = read(get(
+            &program,
+            &server,
+            "/api/v1/customers",
+            &[("filter", "name is any of (Flo, Ana)"), ("sort", "-name")],
+        ));
+        assert_eq!(listed["customers"][0], made);
+        assert_eq!(listed["customers"][1]["custom"], json!({}), "{}", people.ana);
+
+        let other = post(
+            json!({"name": "Gil", "custom": {"points": "-0.25", "member": "no", "plan": "PRO", "birthday": null, "note": ""}}),
+        );
+        assert_eq!(read(other)["custom"], json!({"member": false, "plan": "pro", "points": -0.25}));
+        let exact = post(json!({"name": "Hal", "custom": {"points": "9223372036854.775807"}}));
+        assert_eq!(read(exact)["custom"]["points"], json!("9223372036854.775807"), "no digit is lost");
+
+        let wrong = post(
+            json!({"name": "Ivo", "custom": {"plann": "pro", "points": "many", "plan": "gold", "note": ["a"], "member": true}}),
+        );
+        assert_eq!(wrong.status(), 422);
+        let details = read(wrong)["error"]["details"].clone();
+        assert_eq!(details["custom.plann"], "there is no such custom field. Did you mean plan?");
+        for field in ["custom.points", "custom.plan", "custom.note"] {
+            assert!(details[field].is_string(), "{field}: {details}");
+        }
+        assert!(details.get("custom.member").is_none());
+        assert_eq!(post(json!({"name": "Ivo", "custom": "plan=pro"})).status(), 422);
+        assert_eq!(read(get(&program, &server, "/api/v1/customers/count", &[]))["count"], 8);
+    });
+}
+
+#[test]
+fn a_change_touches_what_it_names_and_nothing_else() {
+    for_each_database(|db| {
+        let people = world(&db);
+        five_fields(&db);
+        let server = Server::start(&db);
+        let program = server.program(Role::Agent);
+        let path = format!("/api/v1/customers/{}", people.ana);
+        let before = read(get(&program, &server, &path, &[]));
+        let patch = |body: Value| program.patch(server.url(&path)).json(&body).send().expect("an answer");
+
+        let same = patch(json!({}));
+        assert_eq!(same.status(), 200);
+        assert_eq!(read(same), before);
+        let after = read(patch(
+            json!({"city": "Recife", "custom": {"plan": "pro", "points": 15.5}, "sms_consent": "opted_out"}),
+        ));
+        let mut expected = before.clone();
+        expected["city"] = json!("Recife");
+        expected["custom"] = json!({"plan": "pro", "points": 15.5});
+        expected["sms_consent"] = json!("opted_out");
+        expected["updated_at"] = after["updated_at"].clone();
+        assert_eq!(after, expected);
+
+        let after = read(patch(
+            json!({"city": null, "phone": null, "email_consent": null, "custom": {"points": null}, "tags": ["Gold"]}),
+        ));
+        for (field, value) in [
+            ("city", json!(null)),
+            ("phone", json!(null)),
+            ("email", json!("ana@example.com")),
+            ("email_consent", json!("unknown")),
+            ("sms_consent", json!("opted_out")),
+            ("custom", json!({"plan": "pro"})),
+            ("tags", json!(["Gold"])),
+            ("created_at", before["created_at"].clone()),
+        ] {
+            assert_eq!(after[field], value, "{field}");
+        }
+
+        let known = read(get(&program, &server, &path, &[]));
+        let wrong = patch(
+            json!({"citty": "Olinda", "id": 7, "created_at": null, "email": "ana@home", "custom": {"pts": 1}, "city": "Olinda"}),
+        );
+        assert_eq!(wrong.status(), 422);
+        let details = read(wrong)["error"]["details"].clone();
+        assert_eq!(details["citty"], "there is no such field. Did you mean city?");
+        for field in ["id", "created_at", "email", "custom.pts"] {
+            assert!(details[field].is_string(), "{field}: {details}");
+        }
+        let nobody = patch(json!({"name": null, "email": null, "external_id": null}));
+        assert_eq!(nobody.status(), 422, "nothing to know her by");
+        let taken = patch(json!({"external_id": "c2"}));
+        assert_eq!(taken.status(), 409);
+        assert_eq!(read(taken)["error"]["details"], json!({"field": "external_id", "customer": people.bo}));
+        assert_eq!(read(get(&program, &server, &path, &[])), known, "what was refused changed nothing");
+        let missing = program.patch(server.url("/api/v1/customers/4040")).json(&json!({})).send().expect("an answer");
+        assert_eq!(missing.status(), 404);
+    });
+}
+
+#[test]
+fn a_customer_is_deleted_by_those_who_may() {
+    for_each_database(|db| {
+        let people = world(&db);
+        five_fields(&db);
+        let server = Server::start(&db);
+        let (agent, marketer) = (server.program(Role::Agent), server.program(Role::Marketer));
+        let url = server.url(&format!("/api/v1/customers/{}", people.ana));
+        let filled = agent.patch(&url).json(&json!({"custom": {"plan": "pro"}})).send().expect("an answer");
+        assert_eq!(filled.status(), 200);
+        assert_eq!(agent.delete(&url).send().expect("an answer").status(), 403);
+        let gone = marketer.delete(&url).send().expect("an answer");
+        assert_eq!(gone.status(), 204);
+        assert_eq!(gone.text().expect("a body"), "");
+        assert_eq!(agent.get(&url).send().expect("an answer").status(), 404);
+        assert_eq!(marketer.delete(&url).send().expect("an answer").status(), 404);
+
+        use diesel::prelude::*;
+        use muster::db::schema::{audit_log, custom_values};
+        let (lines, values): (i64, i64) = db
+            .read_now::<_, muster::db::Trouble>(|conn| {
+                let subject = format!("customer {}", people.ana);
+                let lines = audit_log::table.filter(audit_log::action.eq("customer.delete"));
+                let lines = lines.filter(audit_log::subject.eq(subject)).count().get_result(conn)?;
+                Ok((lines, custom_values::table.count().get_result(conn)?))
+            })
+            .expect("what is left");
+        assert_eq!((lines, values), (1, 0));
     });
 }

@@ -1,5 +1,6 @@
 //! The product as people meet it: in a real Chromium, with a keyboard, with the back button, and without JavaScript.
 
+use crate::custom_fields::five_fields;
 use crate::support::browser::{Browser, Driver};
 use crate::support::{PASSWORD, Server, email_of, for_each_database, sqlite, world};
 use muster::agents::Role;
@@ -206,12 +207,57 @@ fn a_filter_and_a_tag_need_no_javascript() {
     });
 }
 
+#[test]
+fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let server = Server::start(&db);
+        server.hire(Role::Agent);
+        browse(async {
+            let driver = Driver::start();
+            let admin = signed_in(&driver, &server, Role::Admin).await;
+            admin.open("/customers").await;
+            admin.press("Settings").await;
+            admin.sees("h1", "Settings").await;
+            admin.press("Custom fields").await;
+            admin.press("New field").await;
+            admin.fill("#label", "Loyalty plan").await;
+            admin.fill("#key", "plan").await;
+            let asked = async || admin.find("#choices").await.is_displayed().await.expect("the choices");
+            assert!(!asked().await, "a text has no choices");
+            admin.click("[name=kind][value=choice]").await;
+            assert!(asked().await, "a choice has");
+            admin.fill("#choices", "free\nplus\npro").await;
+            admin.press("Add field").await;
+            admin.sees("#fields", "custom.plan").await;
+            assert_eq!(admin.complaints().await, [""; 0]);
+
+            // The agent does without JavaScript.
+            let agent = driver.plain_browser(&server.site()).await;
+            agent.sign_in(&email_of(Role::Agent), PASSWORD).await;
+            agent.open(&format!("/customers/{}", people.di)).await;
+            agent.press("Add a value").await;
+            agent.choose("#custom-plan", "plus").await;
+            agent.press("Save customer").await;
+            agent.sees(".facts", "Loyalty plan").await;
+            agent.sees(".facts", "plus").await;
+            assert!(!agent.text(".facts").await.contains("Add a value"));
+
+            admin.driver.refresh().await.expect("a reload");
+            admin.sees("#fields td.num", "1").await;
+            admin.close().await;
+            agent.close().await;
+        });
+    });
+}
+
 /// Every page an admin can reach with a link, in both sizes, light and dark.
 #[test]
 fn no_page_complains_or_is_wider_than_the_window() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     let people = world(&db);
+    five_fields(&db);
     let server = Server::start(&db);
     browse(async {
         let driver = Driver::start();
@@ -231,6 +277,11 @@ fn no_page_complains_or_is_wider_than_the_window() {
             "/customers?columns=phone,tags,created_at,updated_at,email_consent,sms_consent,whatsapp_consent,external_id,language,last_purchase_at",
             "/imports",
             "/imports/new",
+            "/settings",
+            "/settings/fields",
+            "/settings/fields/new",
+            "/settings/fields/1/edit",
+            "/settings/fields/1/delete",
             "/account",
             "/nowhere",
         ];

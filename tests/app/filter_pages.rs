@@ -1,6 +1,6 @@
 //! The filter builder as a browser meets it: what is wrong is told on its row, and never widens the audience.
 
-use crate::support::{NOW, Server, audiences, for_each_database, world};
+use crate::support::{NOW, Server, audiences, for_each_database, world_with_fields};
 use muster::agents::Role;
 use muster::filters::fields::Fields;
 use muster::filters::form::{self, Action};
@@ -53,7 +53,7 @@ fn what_cannot_be_asked_selects_nobody_and_says_why() {
         ("name is a and any ()", "This group is empty"),
     ];
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let server = Server::start(&db);
         let (marketer, program) = (server.signed_in(Role::Marketer), server.program(Role::Marketer));
         for (filter, words) in told {
@@ -84,7 +84,7 @@ fn what_cannot_be_asked_selects_nobody_and_says_why() {
 #[test]
 fn a_row_in_error_is_marked_while_the_others_stay_usable() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let server = Server::start(&db);
         let marketer = server.signed_in(Role::Marketer);
         let shown =
@@ -107,7 +107,7 @@ fn a_row_in_error_is_marked_while_the_others_stay_usable() {
 #[test]
 fn those_with_no_value_are_counted_and_can_be_left_out() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let server = Server::start(&db);
         let marketer = server.signed_in(Role::Marketer);
         let shown = page(asked(&marketer, &server, "city is not \"são paulo\""));
@@ -145,7 +145,7 @@ fn those_with_no_value_are_counted_and_can_be_left_out() {
 #[test]
 fn a_form_that_came_incomplete_selects_nobody() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let server = Server::start(&db);
         let marketer = server.signed_in(Role::Marketer);
         let whole = [
@@ -183,7 +183,7 @@ fn a_form_that_came_incomplete_selects_nobody() {
 #[test]
 fn a_pasted_column_becomes_a_list_of_values() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let server = Server::start(&db);
         let marketer = server.signed_in(Role::Marketer);
         let form = [("k", "all"), ("f0", "external_id"), ("o0", "is_any_of"), ("p0:0", "c1\r\n c3 \r\n\r\nc1\nC9\n")];
@@ -201,7 +201,7 @@ fn a_pasted_column_becomes_a_list_of_values() {
 #[test]
 fn a_segment_says_why_somebody_is_in_or_not() {
     for_each_database(|db| {
-        let people = world(&db);
+        let people = world_with_fields(&db);
         audiences(&db);
         let server = Server::start(&db);
         let agent = server.signed_in(Role::Agent);

@@ -8,7 +8,7 @@
 //! | Di | no tags, a city of two spaces, never seen, opted in |
 //! | Eva | ` vip `, 100%_sure, seen in December, opted in |
 
-use crate::support::{audiences, clock, for_each_database, world};
+use crate::support::{audiences, clock, for_each_database, world_with_fields};
 use diesel::prelude::*;
 use muster::custom_fields::{CustomField, Kind};
 use muster::db::schema::customers;
@@ -234,7 +234,7 @@ fn matching(filter: &Filter, conn: &mut Conn) -> Result<String, Trouble> {
 #[test]
 fn every_example_selects_who_it_says() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         audiences(&db);
         for Example { asked, who: expected } in EXAMPLES {
             assert_eq!(&who(asked, &db), expected, "{asked}");
@@ -280,7 +280,7 @@ fn a_negative_is_everybody_its_positive_is_not() {
     let twins = twins();
     assert!(twins.len() > 10, "{} pairs", twins.len());
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         audiences(&db);
         for (positive, negative) in &twins {
             db.read_now::<_, Trouble>(|conn| {
@@ -302,7 +302,7 @@ fn a_negative_is_everybody_its_positive_is_not() {
 #[test]
 fn a_filter_that_makes_no_sense_selects_nobody_and_says_why() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         for asked in [
             "tags does not contain \"no such tag\"",
             "tags contains ?",

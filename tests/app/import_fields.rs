@@ -2,7 +2,7 @@
 
 use crate::support::command::{muster, said, told, totals};
 use crate::support::imports::{Done, import, import_about, import_with};
-use crate::support::{for_each_database, world};
+use crate::support::{for_each_database, world_with_fields};
 use muster::custom_fields::{self, CustomField};
 use muster::db::{Db, Trouble};
 use muster::imports::plan::Mode;
@@ -35,7 +35,7 @@ fn import_mapped(db: &Db, text: &str, maps: &[&str]) -> Done {
 #[test]
 fn a_column_finds_its_custom_field_by_name_key_or_label() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let done = import(
             &db,
             "external_id,custom.plan,SPEND,Birthday,member,Size\nc1,gold,-5,1991-01-01,no,s\nc9,,7.5,,1,\n",
@@ -90,7 +90,7 @@ fn a_column_makes_its_field_when_that_is_asked_for() {
 #[test]
 fn custom_cells_leave_alone_clear_and_fill() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let done = import(&db, "external_id,plan,spend,member\nc1,,(clear),\nc2,(clear),,(clear)\nc3,free,1e3,\n");
         assert_eq!(done.sums(), [0, 2, 0, 0, 1, 0]);
         assert_eq!(values(&db, "c1"), "birthday=1990-09-08 member=yes plan=pro size=M");
@@ -110,7 +110,7 @@ fn custom_cells_leave_alone_clear_and_fill() {
 #[test]
 fn two_lines_about_one_customer_in_one_file_follow_each_other() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let text = "external_id,plan\nc1,a\nc1,b\nc1,(clear)\nc7,new\nc7,newer\n";
         assert_eq!(import(&db, text).sums(), [1, 4, 0, 0, 0, 0]);
         assert!(!values(&db, "c1").contains("plan="));
@@ -127,7 +127,7 @@ fn export_then_import_changes_nothing_custom_values_included() {
     let text = "external_id,plan,spend\n1,'=1+1,-3\n2,''=2,0\n3,'x,'-0.000001\n4,'(clear),\n5,\"a \"\"b\"\", c\",7\n6,'-,\n7,'+,\n";
     std::fs::write(odd, text).unwrap();
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let done = muster(&db, &["import", "customers", odd, "--json"]);
         assert_eq!(totals(&done)["created"], 7, "{}", told(&done));
         assert_eq!(values(&db, "1"), "plan==1+1 spend=-3");

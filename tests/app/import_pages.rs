@@ -1,6 +1,6 @@
 //! An import in the browser: upload, columns, result; and the download of customers.
 
-use crate::support::{Server, for_each_database, world};
+use crate::support::{Server, for_each_database, world, world_with_fields};
 use muster::agents::{Caller, Role};
 use muster::db::Trouble;
 use muster::imports::{Import, Plan, State};
@@ -179,7 +179,7 @@ fn options(html: &str, name: &str) -> Vec<String> {
 #[test]
 fn a_column_becomes_a_custom_field_that_is_there_or_a_new_one() {
     for_each_database(|db| {
-        world(&db);
+        world_with_fields(&db);
         let server = Server::start(&db);
         let admin = server.signed_in(Role::Admin);
         let text = "external_id,Plan,Shoe size,Joined\nc1,gold,42.5,2026-01-31\nc2,(clear),large,\n";

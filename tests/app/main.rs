@@ -6,6 +6,7 @@ mod assets;
 mod audiences;
 mod browser;
 mod builder_by_hand;
+mod custom_fields;
 mod customer_pages;
 mod customers;
 mod databases;

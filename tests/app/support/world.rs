@@ -69,27 +69,13 @@ pub fn world(db: &Db) -> People {
         .write_now::<_, Trouble>(|conn| {
             let zone = chrono_tz::America::Sao_Paulo;
             Workspace { name: "Casa Verde".into(), zone, ..Workspace::default() }.save(conn)?;
-            for (key, kind) in CUSTOM {
-                let wish = custom_fields::Wish {
-                    key: key.into(),
-                    label: key[..1].to_uppercase() + &key[1..],
-                    kind: kind.into(),
-                    choices: "S\nM\nL".into(),
-                };
-                CustomField::create(&wish, conn, clock().stamp()).expect("a custom field");
-            }
-            let fields = CustomField::all(conn)?;
-            PEOPLE
-                .iter()
-                .enumerate()
-                .map(|(at, person)| add(at, person, &fields, conn))
-                .collect::<Result<Vec<i64>, _>>()
+            PEOPLE.iter().enumerate().map(|(at, person)| add(at, person, conn)).collect::<Result<Vec<i64>, _>>()
         })
         .expect("the five customers");
     People { ana: ids[0], bo: ids[1], cy: ids[2], di: ids[3], eva: ids[4] }
 }
 
-fn add(number: usize, person: &Person, fields: &[CustomField], conn: &mut Conn) -> Result<i64, Trouble> {
+fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> {
     let clock = clock();
     let noon_of_august_30 = clock.stamp() - TimeDelta::days(9);
     let typed = |cleaned: Result<Option<String>, String>| cleaned.expect("the world is typed rightly");
@@ -119,12 +105,30 @@ fn add(number: usize, person: &Person, fields: &[CustomField], conn: &mut Conn) 
         let bought = Bought { external_id: None, product: Some("Boots".into()), amount, currency: "EUR".into(), at };
         purchases::record(customer.id, &bought, conn)?;
     }
-    for ((key, _), typed) in CUSTOM.iter().zip(person.custom) {
-        let field = fields.iter().find(|field| field.key == *key).expect("a field");
-        let value = field.clean(typed).expect("a value");
-        custom_fields::set(customer.id, field, value.as_ref(), conn)?;
-    }
     Ok(customer.id)
+}
+
+/// The five with what the business wants to know besides: the custom fields of [`CUSTOM`].
+pub fn world_with_fields(db: &Db) -> People {
+    let people = world(db);
+    db.write_now::<_, Trouble>(|conn| {
+        for (place, (key, kind)) in CUSTOM.iter().enumerate() {
+            let wish = custom_fields::Wish {
+                key: key.to_string(),
+                label: key[..1].to_uppercase() + &key[1..],
+                kind: kind.to_string(),
+                choices: "S\nM\nL".into(),
+            };
+            let field = CustomField::create(&wish, conn, clock().stamp()).expect("a custom field");
+            for (person, id) in PEOPLE.iter().zip([people.ana, people.bo, people.cy, people.di, people.eva]) {
+                let value = field.clean(person.custom[place]).expect("a value");
+                custom_fields::set(id, &field, value.as_ref(), conn)?;
+            }
+        }
+        Ok(())
+    })
+    .expect("the custom fields");
+    people
 }
 
 /// Three segments over the five: `VIPs` and `VIPs in Brazil` are filters, the second asking for the first; `Picked` is
