@@ -36,6 +36,15 @@ pub fn one_at_a_time(conn: &mut Conn, queue: Queue) -> QueryResult<()> {
     }
 }
 
+/// Up to the end of the transaction, questions are planned by the tables as they are. PostgreSQL keeps plans; one made
+/// while a table was empty would read it whole when an import has filled it.
+pub fn plan_afresh(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => c.batch_execute("SET LOCAL plan_cache_mode = force_custom_plan"),
+    }
+}
+
 /// Waits until nobody else is changing this customer, up to the end of the transaction, so that what is read of her
 /// next is still true when it is written back.
 pub fn hold_customer(id: i64, conn: &mut Conn) -> QueryResult<()> {

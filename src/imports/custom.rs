@@ -1,9 +1,9 @@
 //! Columns that become fields of the business's own: those that are there, and those an import makes when it starts.
 
-use super::columns::{Field, spoken};
+use super::columns::{Field, one_line, spoken};
 use super::plan::Plan;
 use super::{Subject, shape::Unreadable};
-use crate::custom_fields::{self, CustomField, Kind, Problem, Wish, clean_key, key_of};
+use crate::custom_fields::{CustomField, Kind, Problem, Wish, clean_key, key_of};
 use crate::db::Conn;
 use crate::fold::fold;
 use chrono::NaiveDateTime;
@@ -28,6 +28,12 @@ impl From<&CustomField> for Custom {
 
 /// What a column can make. A choice needs its choices first.
 pub const MADE: [Kind; 4] = [Kind::Text, Kind::Number, Kind::YesNo, Kind::Date];
+
+/// What a header calls its column, without the `custom.` of an export.
+fn bare(header: &str) -> String {
+    let header = one_line(super::cells::plain(header));
+    header.strip_prefix("custom.").map(str::to_string).unwrap_or(header)
+}
 
 impl Plan {
     /// The custom field a header names: `custom.plan`, its key or its label.
@@ -67,8 +73,8 @@ impl Plan {
             }
             (Some(field), _) => Ok(self.column_of(field.into())),
             (None, Some(Kind::Choice)) => Err(format!(
-                "A choice field needs its choices before anything is imported into it: make custom.{key} in Muster \
-                 first, or import it as text"
+                "A choice field needs its choices before anything is imported into it: make custom.{key} under \
+                 Settings first, or import it as text"
             )),
             (None, Some(kind)) => Ok(self.made(at, key, kind)),
             (None, None) => Err(format!(
@@ -86,7 +92,7 @@ impl Plan {
         match (self.subject, kind) {
             (Subject::Purchases, _) => None,
             (_, Some(kind)) => {
-                let key = key_of(super::cells::plain(self.headers.get(at)?));
+                let key = key_of(&bare(self.headers.get(at)?));
                 Some(self.made(at, key, kind))
             }
             (_, None) => fields.iter().find(|field| field.name() == choice).map(|field| self.column_of(field.into())),
@@ -106,7 +112,7 @@ impl Plan {
 
     /// A column that becomes a new field, with the column's name as its label.
     pub(super) fn made(&mut self, at: usize, key: String, kind: Kind) -> Field {
-        let label = self.headers.get(at).map(|header| super::cells::plain(header).chars().take(100).collect());
+        let label = self.headers.get(at).map(|header| bare(header).chars().take(100).collect());
         self.column_of(Custom { label: label.unwrap_or_else(|| key.clone()), key, make: Some(kind) })
     }
 
@@ -153,7 +159,7 @@ impl Plan {
         if self.custom.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        let known = custom_fields::CustomField::all(conn)?;
+        let known = CustomField::all(conn)?;
         Ok((self.custom.iter().enumerate())
             .map(|(at, custom)| {
                 let found = known.iter().find(|field| field.key == custom.key).cloned();

@@ -66,13 +66,14 @@ mod tests {
     #[test]
     fn a_form_becomes_a_plan() {
         let mut plan = Plan::default();
-        plan.propose(&["email".into(), "plan".into(), "Shoe size".into()], &[]);
+        plan.propose(&["email".into(), "plan".into(), "custom.Shoe\nsize".into()], &[]);
         let typed = Typed::read(
             b"column.0=email&column.1=city&column.2=new.number&mode=tags&match.1=email&match.2=&match.3=email&tags=replace&tag=A%3B+b+&proof=x",
         );
         typed.apply(&mut plan, &[]);
         let keys: Vec<String> = plan.columns.iter().flatten().map(|field| plan.key(*field)).collect();
         assert_eq!(keys, ["email", "city", "custom.shoe_size"]);
+        assert_eq!(plan.columns[2].map(|field| plan.words(field)), Some("Shoe size"));
         assert_eq!((plan.mode, plan.match_by.as_slice()), (Mode::Tags, &[Key::Email][..]));
         assert_eq!((plan.tag.join("+"), plan.separator.as_str()), ("A+b".into(), ";"));
         assert!(plan.consent_proof.is_none() && typed.half_proven());

@@ -242,6 +242,7 @@ impl Work<'_> {
                 Content::Blank => Some(Settled::plain(number, Outcome::Blank)),
             });
         }
+        db::dialect::plan_afresh(conn)?;
         let landed = match plan.subject {
             Subject::Customers => settle::land(&asked, &self.ground, conn)?,
             Subject::Purchases => sales::land(&asked, &self.ground, conn)?,
