@@ -14,13 +14,16 @@
 //! | [`why`] | the same question about one customer, explained |
 //! | [`rule`] | the tree as it travels; `text`, `print`, `json`, [`form`] are its spellings |
 //! | [`moments`] | calendar words as instants |
-//! | [`sentence`], [`builder`] | the question in words, and as a form |
+//! | [`sentence`], [`builder`], `figures` | the question in words, as a form, and the figures beside it |
+//! | [`caret`] | a mistake in the text form, with its place |
 
 pub mod ask;
 pub mod asked;
 pub mod builder;
+pub mod caret;
 mod consents;
 pub mod fields;
+mod figures;
 pub mod form;
 mod json;
 pub mod moments;

@@ -1,13 +1,12 @@
 //! The tree drawn as a form: what the templates in `templates/filters` show. The form's names are those of `form`.
 
+use super::caret::Caret;
 use super::fields::types::{CHOICE, COUNTRY, MONEY, YES_NO};
 use super::fields::{Field, Fields, Scope};
 use super::form::spell_path;
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, MOST_CONDITIONS, Part, Rule, Unit};
 use super::sentence::{Bit, bits};
-use super::text::is_bare;
-use super::waterfall::{Fall, Step};
 use super::{Filter, Mistake, times, values, without_value};
 use crate::db::Conn;
 use crate::db::schema::{customers, tags};
@@ -34,39 +33,6 @@ pub struct Builder {
     pub spelled: String,
     /// What the list shows, carried along as it stands in the address.
     pub carried: Vec<(String, String)>,
-}
-
-/// A mistake in the text form, with the place under it.
-pub struct Caret {
-    pub line: String,
-    /// Spaces up to the place, then carets under the word there.
-    pub mark: String,
-    pub words: String,
-    /// The nearest known word, and the text with it in place, where that reads further.
-    pub mended: Option<(String, String)>,
-}
-
-impl Caret {
-    pub fn under(typed: &str, mistake: &Mistake, fields: &Fields) -> Caret {
-        let before = mistake.position.saturating_sub(1);
-        let word = typed.chars().skip(before).take_while(|c| is_bare(*c)).count();
-        let mended = mistake.suggestion.as_ref().filter(|_| mistake.position > 0).and_then(|suggestion| {
-            let (start, rest): (String, String) =
-                (typed.chars().take(before).collect(), typed.chars().skip(before + word).collect());
-            let text = format!("{start}{suggestion}{rest}");
-            let further = match Rule::read(&text, fields) {
-                Ok(_) => true,
-                Err(next) => next.position > mistake.position,
-            };
-            further.then(|| (suggestion.clone(), text))
-        });
-        Caret {
-            line: typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
-            mark: format!("{}{}", " ".repeat(before), "^".repeat(word.max(1))),
-            words: mistake.to_string(),
-            mended,
-        }
-    }
 }
 
 #[derive(Template)]
@@ -266,45 +232,6 @@ impl Group {
 impl Drawn {
     pub fn place(&self) -> String {
         self.path.replace('.', "-")
-    }
-}
-
-/// The figures of one row, for the places that wait for them.
-pub struct Figures {
-    pub place: String,
-    pub alone: i64,
-    /// `+2,118`, `−688`, `12,431` or nothing.
-    pub step: String,
-    /// The width of the bar out of a hundred, where some are left.
-    pub bar: Option<u64>,
-}
-
-impl Figures {
-    /// Bars are drawn against the most that are left after any row.
-    pub fn of(falls: HashMap<Vec<usize>, Fall>) -> Vec<Figures> {
-        let left = |fall: &Fall| match fall.step {
-            Some(Step::Left(left)) => left,
-            _ => 0,
-        };
-        let most = falls.values().map(left).max().unwrap_or(0).max(1);
-        let mut rows: Vec<_> = falls.into_iter().collect();
-        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let count = |n: u64| crate::web::thousands(&(n as i64));
-        let figures = |(path, fall): (Vec<usize>, Fall)| Figures {
-            place: spell_path(&path).replace('.', "-"),
-            alone: fall.alone as i64,
-            step: match fall.step {
-                Some(Step::Left(left)) => count(left),
-                Some(Step::Adds(adds)) => format!("+{}", count(adds)),
-                Some(Step::Takes(takes)) => format!("−{}", count(takes)),
-                None => String::new(),
-            },
-            bar: match fall.step {
-                Some(Step::Left(left)) => Some((left * 100).div_ceil(most)),
-                _ => None,
-            },
-        };
-        rows.into_iter().map(figures).collect()
     }
 }
 

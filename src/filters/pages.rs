@@ -1,7 +1,7 @@
 //! What a browser may ask of the builder: apply the form, and offer values while somebody types.
 
-use super::builder::Figures;
 use super::fields::Fields;
+use super::figures::Figures;
 use super::form::{self, Action};
 use super::rule::MOST_CONDITIONS;
 use super::values::{Offer, fitting};

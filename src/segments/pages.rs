@@ -7,7 +7,7 @@ use crate::customers::list::{List, Page, ROWS, Sort};
 use crate::customers::picker::{Choice, Picker};
 use crate::customers::table::{self, Table};
 use crate::db::{Conn, Db};
-use crate::filters::builder::Caret;
+use crate::filters::caret::Caret;
 use crate::filters::fields::Fields;
 use crate::filters::sentence::{Bit, bits};
 use crate::filters::{self, Filter, Mistake, count, stored};

@@ -326,3 +326,38 @@ fn a_filter_that_makes_no_sense_selects_nobody_and_says_why() {
         }
     });
 }
+
+#[test]
+fn a_field_that_was_deleted_selects_nobody_until_it_is_there_again() {
+    for_each_database(|db| {
+        world_with_fields(&db);
+        let asked = |conn: &mut Conn| {
+            let rule = Rule::read("plan is not pro and not (size is M)", &Fields::load(conn)?).expect("it still reads");
+            Ok::<_, Trouble>(Filter::check(&rule, conn, &clock())?)
+        };
+        db.write_now::<_, Trouble>(|conn| {
+            assert_eq!(matching(&asked(conn)?, conn)?, "Bo");
+            let known = CustomField::all(conn)?;
+            let plan = known.iter().find(|field| field.key == "plan").expect("the plan");
+            plan.delete(conn, clock().stamp())?;
+
+            let filter = asked(conn)?;
+            assert_eq!(filter.problems().len(), 1, "only its own row is wrong");
+            assert_eq!(filter.problems()[0].path, [0]);
+            assert!(filter.problems()[0].words.contains("The field Plan was deleted"));
+            assert_eq!(muster::filters::count(&filter, conn)?, 0);
+            assert_eq!(filter.text(), "custom.plan is not pro and not (custom.size is M)", "nothing of it is lost");
+
+            let again = muster::custom_fields::Wish {
+                key: "plan".into(),
+                label: "Plan".into(),
+                kind: "text".into(),
+                choices: String::new(),
+            };
+            CustomField::create(&again, conn, clock().stamp()).expect("it is made again");
+            assert_eq!(matching(&asked(conn)?, conn)?, "Bo, Di, Eva", "and nobody has a plan yet");
+            Ok(())
+        })
+        .expect("answers");
+    });
+}
