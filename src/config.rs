@@ -69,6 +69,17 @@ impl Config {
         }
     }
 
+    /// Refuses what makes no sense, in one sentence.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let Some(url) = &self.base_url else { return Ok(()) };
+        let read = url.parse::<actix_web::http::Uri>().ok();
+        let web = read.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+        });
+        anyhow::ensure!(web, "--base-url {url} is not an address like https://muster.example");
+        Ok(())
+    }
+
     /// True when people reach Muster over https, so cookies may insist on it.
     pub fn secure(&self) -> bool {
         self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))

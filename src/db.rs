@@ -136,7 +136,9 @@ impl Db {
         let address = Address::parse(url)?;
         checks::before_connecting(&address)?;
         // Try once by hand: the pool would retry for half a minute and then say only "timed out".
-        address.connect().map_err(|error| cannot_open(&address, &error))?;
+        let mut first = address.connect().map_err(|error| cannot_open(&address, &error))?;
+        checks::answers(&mut first).map_err(|error| cannot_open(&address, &error))?;
+        drop(first);
         let pool = Pool::builder()
             .max_size(8)
             .min_idle(Some(1))

@@ -15,8 +15,8 @@ use crate::agents::{Agent, Newcomer, Role};
 use crate::app::{self, App};
 use crate::cli;
 use crate::config::Config;
-use crate::db::schema::{agents, customers};
-use crate::db::{Db, Trouble};
+use crate::db::schema::{agents, customers, settings};
+use crate::db::{Conn, Db, Trouble};
 use crate::workspace::Workspace;
 use anyhow::{Context, bail};
 use diesel::prelude::*;
@@ -33,6 +33,14 @@ pub const PEOPLE: [(Role, &str, &str); 3] = [
     (Role::Marketer, "Mika Sandberg", "mika@nordlicht.example"),
     (Role::Admin, "Ada Nygaard", "ada@nordlicht.example"),
 ];
+
+/// The setting that says a database was filled here, with passwords everybody knows.
+const MARK: &str = "demo";
+
+/// True for a database that holds the demo.
+pub fn is_in(conn: &mut Conn) -> QueryResult<bool> {
+    Ok(settings::table.find(MARK).count().get_result::<i64>(conn)? > 0)
+}
 
 /// The made-up workspace, gone when this is dropped unless its database was named.
 pub struct World {
@@ -83,6 +91,9 @@ impl World {
                 return Ok(false);
             }
             workspace.save(conn)?;
+            diesel::insert_into(settings::table)
+                .values((settings::key.eq(MARK), settings::value.eq("yes")))
+                .execute(conn)?;
             let mut desks = Vec::new();
             for newcomer in &newcomers {
                 if let Some(agent) = Agent::create(newcomer, conn, midnight)? {
@@ -118,7 +129,13 @@ pub fn run(database_url: Option<&str>, asked: &cli::Demo) -> anyhow::Result<Exit
     for (role, _, email) in PEOPLE {
         println!("  {:<9} {email:<23}  password {PASSWORD}", role.key());
     }
-    println!("\n  Ctrl-C ends it, and everything in it is thrown away.\n");
+    match database_url {
+        None => println!("\n  Ctrl-C ends it, and everything in it is thrown away.\n"),
+        Some(_) => println!(
+            "\n  Ctrl-C ends it. {} keeps what is in it, and is only good for the demo.\n",
+            world.db.address().spoken()
+        ),
+    }
     let app = App { db: world.db.clone(), config: world.config() };
     cli::serve::until_told(|| app::run(app, listener))?;
     Ok(ExitCode::SUCCESS)

@@ -15,10 +15,14 @@ pub fn key(text: &str) -> String {
     caseless::default_case_fold_str(&text.nfkc().collect::<String>()).nfkc().collect::<String>().trim().to_string()
 }
 
-/// `None` for what SPEC calls empty: missing, `""` or only white space.
+/// `None` for what SPEC calls empty: missing, `""` or only white space, which is all that characters without a shape are.
 pub fn filled(text: &str) -> Option<String> {
     let trimmed = text.trim();
-    (!trimmed.is_empty()).then(|| trimmed.to_string())
+    let shapeless = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+    };
+    (!trimmed.chars().all(shapeless)).then(|| trimmed.to_string())
 }
 
 #[cfg(test)]

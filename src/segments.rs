@@ -17,7 +17,7 @@ use crate::db::schema::segments;
 use crate::db::{Backend, Conn, Trouble};
 use crate::filters::fields::Fields;
 use crate::filters::{Filter, Mistake, Rule};
-use crate::fold::key;
+use crate::fold::{filled, key};
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -131,7 +131,7 @@ fn taken(name: &str) -> Problem {
 
 /// A name as it is stored: 1 to 100 characters, one line.
 pub fn clean_name(raw: &str) -> Result<String, Problem> {
-    let name = raw.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = filled(raw).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     match name.chars().count() {
         0 => Err(Problem::Name("Give the segment a name.".into())),
         1..=100 if name.chars().any(char::is_control) => {

@@ -13,7 +13,7 @@ use crate::customers::list::Sort;
 use crate::db::schema::views;
 use crate::db::{Backend, Conn, Trouble};
 use crate::filters::{Filter, Mistake, stored};
-use crate::fold::key;
+use crate::fold::{filled, key};
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -96,7 +96,7 @@ fn taken(name: &str) -> Problem {
 
 /// A name as it is stored: 1 to 100 characters, one line.
 fn clean_name(raw: &str) -> Result<String, Problem> {
-    let name = raw.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = filled(raw).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     match name.chars().count() {
         0 => Err(Problem::Name("Give the view a name.".into())),
         1..=100 if name.chars().any(char::is_control) => {

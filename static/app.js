@@ -120,6 +120,19 @@ on('click', '.ahead-pop [role=option]', (option) => {
   if (input) pick(input, option);
 });
 
+// ── Enter in a value ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Enter tells of a change and sends the form at once. The builder answers the change; sending it as well would put the
+// same question into the history twice.
+let changed = -Infinity;
+document.addEventListener('change', (event) => { if (event.target.closest?.('#builder')) changed = performance.now(); }, true);
+document.addEventListener('submit', (event) => {
+  const byEnter = event.target.id === 'builder' && !event.submitter?.name;
+  if (!byEnter || !usesHtmx(event.target) || performance.now() - changed > 100) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
 // ── choosing with the keyboard ──────────────────────────────────────────────────────────────────────────────────────
 
 // Each letter and each arrow changes a select. In a form that answers every change, whoever types "Last purchase" would

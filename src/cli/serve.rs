@@ -5,14 +5,26 @@ use crate::agents::Agent;
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::db::{Db, Trouble};
+use crate::demo;
+use crate::imports::files;
 use actix_web::dev::Server;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::net::TcpListener;
 use std::process::ExitCode;
 
 /// Serves until told to stop.
 pub fn run(db: Db, config: Config) -> anyhow::Result<ExitCode> {
     log::start(config.log_json);
+    config.check()?;
+    let uploads = files::folder(&config, &db);
+    files::check(&uploads)
+        .with_context(|| format!("the folder for uploads, {}, cannot be written", uploads.display()))?;
+    if db.read_now::<_, Trouble>(|conn| Ok(demo::is_in(conn)?))? {
+        bail!(
+            "{} holds the demo, whose passwords everybody knows. It is served by muster demo only",
+            db.address().spoken()
+        );
+    }
     let listener = listen(&config.listen)?;
     let opened = db.read_now::<_, Trouble>(|conn| Ok(Agent::any_admin(conn)?))?;
     let here = format!("http://{}", listener.local_addr()?);

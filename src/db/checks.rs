@@ -44,6 +44,16 @@ struct Number {
     number: i64,
 }
 
+/// A question to the file itself: SQLite opens anything, and only notices then that it is no database.
+pub fn answers(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(c) => {
+            diesel::sql_query("SELECT count(*) AS number FROM sqlite_schema").get_result::<Number>(c).map(drop)
+        }
+        Conn::Postgres(_) => Ok(()),
+    }
+}
+
 /// Asks the database what it is and whether it took the settings.
 pub fn after_connecting(conn: &mut Conn, address: &Address) -> Result<(), Unavailable> {
     let failed = |error: diesel::result::Error| Unavailable(format!("cannot use {}: {error}", address.spoken()));

@@ -282,12 +282,13 @@ fn kind(hole: &Piece) -> &'static str {
 
 /// `pasted` is a column of values, one a line.
 fn part(hole: &Piece, values: &[&str], pasted: &str) -> Part {
-    let filled = || values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+    // A value with a NUL in it is none: nobody can have it, and one of the databases cannot be asked for it.
+    let filled = || values.iter().map(|value| value.trim()).filter(|value| !value.is_empty() && !value.contains('\0'));
     match hole {
         Piece::Many(_) => {
             let mut terms: Vec<Term> = Vec::new();
             let mut seen = HashSet::new();
-            let lines = pasted.lines().map(str::trim).filter(|line| !line.is_empty());
+            let lines = pasted.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains('\0'));
             for value in filled().chain(lines) {
                 if seen.insert(value) {
                     terms.push(Term::text(value));

@@ -122,6 +122,8 @@ impl Reader<'_> {
 /// A value: text as it is; a number is an id where a tag or segment is meant and text elsewhere.
 fn term(json: &Value, input: Input) -> Option<Term> {
     match json {
+        // No value holds a NUL, and one of the databases cannot be asked for it.
+        Value::String(text) if text.contains('\0') => None,
         Value::String(text) => Some(Term::text(text.clone())),
         Value::Number(number) => Some(match (input, number.as_i64()) {
             (Input::Tag | Input::Segment, Some(id)) => Term { text: String::new(), id: Some(id) },

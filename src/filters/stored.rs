@@ -35,6 +35,8 @@ pub fn keep(text: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<Strin
 pub fn open(spelling: &str, conn: &mut Conn) -> QueryResult<Result<Rule, Mistake>> {
     let fields = Fields::load(conn)?;
     let Some(key) = spelling.trim().strip_prefix('~') else { return Ok(Rule::read(spelling, &fields)) };
+    // What no key can be is not looked up.
+    let key = if key.contains('\0') { "" } else { key };
     let text: Option<String> = stored_filters::table.find(key).select(stored_filters::text).first(conn).optional()?;
     Ok(match text {
         Some(text) => Rule::read(&text, &fields),

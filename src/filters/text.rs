@@ -76,6 +76,11 @@ fn token(input: &mut Input<'_>) -> winnow::Result<Kind> {
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, Mistake> {
+    // No value holds one, and one of the databases cannot be asked for it.
+    if let Some(position) = text.chars().position(|c| c == '\0') {
+        let message = "there is an invisible character here; type it again".to_string();
+        return Err(Mistake { position: position + 1, message, suggestion: None });
+    }
     let mut input = Input::new(text);
     let mut tokens = Vec::new();
     // Positions are told in characters; counting goes along with the bytes so that it stays linear.

@@ -23,6 +23,7 @@ pub const OFFERED: &[&str] = &["country", "city", "language", "product"];
 
 /// Offers that fit what was typed, the most frequent first. Unknown fields offer nothing.
 pub fn fitting(field: &str, typed: &str, conn: &mut Conn) -> QueryResult<Vec<Offer>> {
+    let typed = &typed.replace('\0', "");
     let pattern = format!("%{}%", literal(&fold(typed)));
     match field {
         "tags" => {

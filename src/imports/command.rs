@@ -17,6 +17,8 @@ use std::process::ExitCode;
 
 /// How many reasons are printed; the rest is in the report.
 const PRINTED: i64 = 20;
+/// Notes are many where a whole column says the same.
+const NOTED: i64 = 10;
 
 /// Exit 0, or 2 if any line was rejected.
 pub fn import(subject: Subject, db: &Db, asked: &ImportFile) -> anyhow::Result<ExitCode> {
@@ -117,18 +119,21 @@ fn rehearse(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut 
     }
 }
 
+/// Why lines were rejected, and what is worth knowing of those that landed; each up to a screenful.
 fn reasons(import: &Import, conn: &mut Conn) -> Result<Vec<String>, Stopped> {
-    let remarks = import.remarks(outcome::Remark::REJECTED, 0, PRINTED, conn)?;
-    let all = import.count_remarks(outcome::Remark::REJECTED, conn)?;
-    let mut reasons: Vec<String> = remarks
-        .iter()
-        .map(|remark| match remark.column_name.as_str() {
-            "" => format!("line {}: {}", remark.line, remark.reason),
-            column => format!("line {}, {column} {:?}: {}", remark.line, remark.value, remark.reason),
-        })
-        .collect();
-    if all > PRINTED {
-        reasons.push(format!("and {} more", all - PRINTED));
+    let mut reasons = Vec::new();
+    for (kind, before, most) in [(outcome::Remark::REJECTED, "", PRINTED), (outcome::Remark::NOTE, "note, ", NOTED)] {
+        for remark in import.remarks(kind, 0, most, conn)? {
+            reasons.push(match remark.column_name.as_str() {
+                "" => format!("{before}line {}: {}", remark.line, remark.reason),
+                column => format!("{before}line {}, {column} {:?}: {}", remark.line, remark.value, remark.reason),
+            });
+        }
+        let all = import.count_remarks(kind, conn)?;
+        if all > most {
+            let what = if before.is_empty() { "" } else { " notes" };
+            reasons.push(format!("and {} more{what}", all - most));
+        }
     }
     Ok(reasons)
 }

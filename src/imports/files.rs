@@ -4,17 +4,31 @@ use super::{Import, State};
 use crate::config::Config;
 use crate::db::{Address, Conn, Db};
 use crate::workspace::Clock;
+use sha2::{Digest, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folder for uploads: as configured, or beside a SQLite database, or the system's temporary folder.
+/// The folder for uploads: as configured, or beside a SQLite database, or the system's temporary folder. Each database
+/// has one of its own in it, so that two workspaces never take each other's files.
 pub fn folder(config: &Config, db: &Db) -> PathBuf {
     let base = match (&config.data_dir, db.address()) {
         (Some(folder), _) => folder.clone(),
         (None, Address::Sqlite(file)) => Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default(),
         (None, Address::Postgres(_)) => std::env::temp_dir(),
     };
-    base.join("muster-uploads")
+    let whose = match db.address() {
+        Address::Sqlite(file) => {
+            std::fs::canonicalize(file).map_or_else(|_| file.clone(), |path| path.to_string_lossy().into_owned())
+        }
+        address => address.spoken(),
+    };
+    let name = Sha256::digest(whose.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    base.join("muster-uploads").join(name)
+}
+
+/// Makes the folder and writes to it once, so that what is wrong with it is said at the start and not at an upload.
+pub fn check(folder: &Path) -> io::Result<()> {
+    begin(folder).map(drop)
 }
 
 /// A file to upload into. It goes away by itself unless it is kept.

@@ -7,7 +7,7 @@ use super::people::{People, State};
 use super::plan::{Key, Mode, Plan, Unknown};
 use super::run::{Asked, Ground};
 use super::{store, whom};
-use crate::customers::Consent;
+use crate::customers::{Consent, Draft};
 use crate::db::Conn;
 use crate::db::schema::tags;
 use crate::fold;
@@ -128,6 +128,11 @@ fn settle(
         note(None, "Created without external id, email or phone: this line would create her again.".into());
     }
     put_values(wish, &mut now, hit.is_none(), plan, &mut note);
+    let Draft { name, email, phone, external_id, .. } = &now.draft;
+    if hit.is_none() && [name, email, phone, external_id].into_iter().all(Option::is_none) {
+        let reason = "This line names nobody: give a name, an email, a phone or an external id.".into();
+        return Ok((rejected(*number, cells, &[Fault { at: usize::MAX, reason }], plan), None));
+    }
     put_tags(wish, &mut now, tags, ground, conn)?;
     let (outcome, person) = match hit {
         None => (Outcome::Created, people.add(now, *number)),

@@ -138,7 +138,7 @@ pub async fn show(
 
 /// Customers whose name, email, phone, external id or number is, begins with or holds what was typed.
 fn fitting(typed: &str, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
-    let typed = fold(typed);
+    let typed = fold(&typed.replace('\0', ""));
     if typed.is_empty() {
         return Ok(Vec::new());
     }

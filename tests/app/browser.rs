@@ -172,6 +172,32 @@ fn the_address_holds_the_filter_and_the_back_button_walks_it() {
 }
 
 #[test]
+fn enter_in_a_value_is_one_step_of_the_history() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    world(&db);
+    let server = Server::start(&db);
+    browse(async {
+        let driver = Driver::start();
+        let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        marketer.open("/customers?filter=name contains ?").await;
+        let steps = async || {
+            let steps = marketer.driver.execute("return history.length", vec![]).await.expect("a number");
+            steps.json().as_u64().unwrap_or_default()
+        };
+        let before = steps().await;
+        marketer.click(".cond .value input[type=text]").await;
+        marketer.keys("ana" + Key::Enter).await;
+        lists(&marketer, "Ana").await;
+        marketer.settled().await;
+        assert_eq!(steps().await, before + 1);
+        marketer.driver.back().await.expect("a step back");
+        marketer.sees("#results", "Nobody is selected").await;
+        marketer.close().await;
+    });
+}
+
+#[test]
 fn a_filter_and_a_tag_need_no_javascript() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());

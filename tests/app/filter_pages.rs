@@ -224,6 +224,42 @@ fn a_segment_says_why_somebody_is_in_or_not() {
     });
 }
 
+#[test]
+fn an_invisible_character_is_told_and_never_reaches_a_database() {
+    for_each_database(|db| {
+        world_with_fields(&db);
+        audiences(&db);
+        let server = Server::start(&db);
+        let (marketer, program) = (server.signed_in(Role::Marketer), server.program(Role::Marketer));
+        for asked in [
+            "city contains \"\0\"",
+            "tags contains \"V\0IP\"",
+            "segments in any of \"\0\"",
+            "purchases any where (product is \"\0\")",
+            "custom.plan is \"\0\"",
+            "~\0",
+        ] {
+            assert_eq!(super::filter_pages::asked(&marketer, &server, asked).status(), 422, "{asked:?}");
+            let refused = program.post(server.url("/api/v1/customers/query")).json(&json!({ "filter": asked }));
+            assert_eq!(refused.send().expect("an answer").status(), 422, "{asked:?}");
+        }
+        let tree = json!({ "filter": { "field": "tags", "op": "contains", "value": ["\0"] } });
+        let refused = program.post(server.url("/api/v1/customers/query")).json(&tree).send().expect("an answer");
+        assert_eq!(refused.status(), 422);
+        for path in ["tags", "city", "product", "language", "custom.plan"] {
+            let address = server.url(&format!("/customers/filter/values/{path}"));
+            let offers = marketer.get(address).query(&[("q", "\0")]).send().expect("an answer");
+            assert_eq!(offers.status(), 200, "{path}");
+        }
+        let id = program.get(server.url("/api/v1/segments")).send().expect("an answer").json::<Value>().expect("JSON");
+        let id = id["segments"][0]["id"].as_i64().expect("a segment");
+        let why = marketer.get(server.url(&format!("/segments/{id}/why"))).query(&[("who", "\0")]).send();
+        assert_eq!(why.expect("an answer").status(), 200);
+        let form = [("k", "all"), ("f0", "city"), ("o0", "is_not"), ("v0:0", "\0")];
+        assert_eq!(all(&sent(&marketer, &server, &form), "td.who a"), [""; 0]);
+    });
+}
+
 fn pair() -> impl Strategy<Value = (String, String)> {
     let path = proptest::collection::vec(0usize..4, 0..4)
         .prop_map(|path| path.iter().map(usize::to_string).collect::<Vec<_>>().join("."));

@@ -277,3 +277,12 @@ fn two_imports_at_once_make_everybody_once() {
         }
     });
 }
+
+#[test]
+fn a_line_that_names_nobody_makes_nobody() {
+    for_each_database(|db| {
+        let done = import(&db, "tags,name,city\nVIP,,Oslo\n,Ana,\n");
+        assert_eq!((done.totals.created, done.totals.rejected), (1, 1));
+        assert!(done.reasons()[0].contains("names nobody"), "{:?}", done.reasons());
+    });
+}

@@ -27,6 +27,7 @@ mod rights;
 mod roads;
 mod segments;
 mod spellings;
+mod starting;
 mod support;
 mod tags;
 mod views;

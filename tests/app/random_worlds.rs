@@ -311,6 +311,19 @@ fn agree(rule: &Rule, world: &World, dice: &mut Rng, conn: &mut Conn) -> Result<
     everybody.sort_unstable();
     assert_eq!(everybody, world.people.iter().map(|(id, _)| *id).collect::<Vec<_>>(), "and everybody else: {text}");
 
+    // De Morgan: none of them is each of them not, and not all of them is any of them not.
+    if let Rule::Group(_, rows) = filter.rule() {
+        let not = |row: &Rule| Rule::Group(Join::None, vec![row.clone()]);
+        let each_not: Vec<Rule> = rows.iter().map(not).collect();
+        for (one, other) in [
+            (Rule::Group(Join::None, rows.clone()), Rule::Group(Join::All, each_not.clone())),
+            (not(&Rule::Group(Join::All, rows.clone())), Rule::Group(Join::Any, each_not)),
+        ] {
+            let mut who = |rule: &Rule| selected(&Filter::check(rule, conn, &world.clock)?, conn);
+            assert_eq!(who(&one)?, who(&other)?, "De Morgan: {text}");
+        }
+    }
+
     for (spelling, read) in [
         ("text", Rule::read(&text, &world.fields)),
         ("JSON", Rule::from_json(&filter.rule().to_json(), &world.fields)),
