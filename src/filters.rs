@@ -61,6 +61,7 @@ use diesel::prelude::*;
 use fields::{Field, Fields, Place, Scope};
 use operators::Operator;
 use rule::{Condition, DEEPEST, MOST_CONDITIONS};
+use std::collections::HashMap;
 use std::fmt;
 use wanted::Wanted;
 
@@ -134,6 +135,8 @@ pub struct Problem {
 pub struct Known {
     segments: segments::Segments,
     pub fields: Fields,
+    /// For names of tags that are not there, one that is and was probably meant.
+    nearest: HashMap<String, String>,
     /// How many decimals amounts have.
     decimals: u32,
     /// What amounts are in.

@@ -84,7 +84,12 @@ const KEYS = {
   Enter(input) {
     const option = isOpen(input) && activeOf(input);
     if (option) return pick(input, option), true;
-    if (input.dataset.ahead === 'pick') return false;
+    if (input.dataset.ahead === 'pick') {
+      // Tags and segments are chosen among those there are: the first letters and Enter are enough.
+      const typed = /\/(tags|segments)$/.test(input.dataset.hxGet) && isOpen(input) && input.value.trim().toLowerCase();
+      const begins = typed && optionsOf(input).find((option) => option.dataset.value?.toLowerCase().startsWith(typed));
+      return begins ? (pick(input, begins), true) : false;
+    }
     // Not the form's first button, which would be the × of a chip.
     if (input.value.trim()) submitTyped(input);
     return true;

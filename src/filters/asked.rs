@@ -55,7 +55,7 @@ impl Asked<'_> {
     /// The id of a tag. Names were looked up before; one without an id is not there.
     pub fn tag(&self, hole: usize) -> Result<i64, String> {
         let term = self.one(hole).ok_or_else(|| format!("Choose a tag. {NOTHING}"))?;
-        term.id.ok_or_else(|| missing(term))
+        term.id.ok_or_else(|| missing(term, self.known))
     }
 
     pub fn tags(&self, hole: usize) -> Result<Vec<i64>, String> {
@@ -63,7 +63,7 @@ impl Asked<'_> {
         match terms.len() {
             0 => Err(format!("Choose at least one tag. {NOTHING}")),
             n if n > MOST_VALUES => Err(format!("{n} tags are more than the {MOST_VALUES} one condition may have.")),
-            _ => terms.iter().map(|term| term.id.ok_or_else(|| missing(term))).collect(),
+            _ => terms.iter().map(|term| term.id.ok_or_else(|| missing(term, self.known))).collect(),
         }
     }
 
@@ -136,9 +136,10 @@ impl Asked<'_> {
 }
 
 /// Why a tag without an id selects nobody: it was deleted, or never was.
-fn missing(term: &Term) -> String {
-    match &term.text {
-        name if name.starts_with('#') => format!("Tag {name} was deleted. Choose another. {NOTHING}"),
-        name => format!("There is no tag “{name}”. Choose another. {NOTHING}"),
+fn missing(term: &Term, known: &Known) -> String {
+    match (&term.text, known.nearest.get(&term.text)) {
+        (name, _) if name.starts_with('#') => format!("Tag {name} was deleted. Choose another. {NOTHING}"),
+        (name, Some(near)) => format!("There is no tag “{name}”. Did you mean {near}? {NOTHING}"),
+        (name, None) => format!("There is no tag “{name}”. Choose another. {NOTHING}"),
     }
 }

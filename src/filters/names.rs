@@ -2,13 +2,13 @@
 //! is gone.
 
 use super::Known;
-use super::fields::Fields;
+use super::fields::{self, Fields};
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Rule, Term};
 use super::segments;
 use crate::db::Conn;
 use crate::db::schema::tags;
-use crate::fold::key;
+use crate::fold::{fold, key};
 use crate::workspace::Workspace;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -88,8 +88,30 @@ pub fn resolve(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Known> {
     };
     name_segments(rule);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(&mut name_segments);
+    let nearest = nearest(rule, conn)?;
     let workspace = Workspace::load(conn)?;
-    Ok(Known { segments, fields, decimals: workspace.decimals(), currency: workspace.currency })
+    Ok(Known { segments, fields, nearest, decimals: workspace.decimals(), currency: workspace.currency })
+}
+
+/// The tags that were probably meant by names that are not there: those that begin alike, or differ by a slip.
+fn nearest(rule: &mut Rule, conn: &mut Conn) -> QueryResult<HashMap<String, String>> {
+    let mut unknown = Vec::new();
+    rule.each_term_mut(&mut |condition, hole, term| {
+        if input(condition, hole) == Some(Input::Tag) && term.id.is_none() && !term.text.trim().is_empty() {
+            unknown.push(term.text.clone());
+        }
+    });
+    let mut found = HashMap::new();
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let names: Vec<String> = tags::table.order(tags::name_folded).select(tags::name).load(conn)?;
+    for typed in unknown {
+        let begins = names.iter().find(|name| fold(name).starts_with(&fold(&typed)));
+        let near = begins.map(String::as_str).or_else(|| fields::nearest(&typed, names.iter().map(String::as_str)));
+        found.extend(near.map(|near| (typed, near.to_string())));
+    }
+    Ok(found)
 }
 
 /// The tags that were mentioned.

@@ -36,10 +36,12 @@ fn what_cannot_be_asked_selects_nobody_and_says_why() {
     let deep = format!("{}name is a{}", "all (".repeat(6), ")".repeat(6));
     let many = vec!["name is a"; 101].join(" and ");
     let long = format!("name is any of ({})", (0..1001).map(|n| n.to_string()).collect::<Vec<_>>().join(", "));
-    let told: [(&str, &str); 14] = [
+    let told: [(&str, &str); 16] = [
         ("nam is a", "Did you mean name?"),
         ("name resembles a", "expected an operator of name"),
         ("tags contains \"no such tag\"", "There is no tag “no such tag”"),
+        ("tags contains Wholsale", "Did you mean Wholesale?"),
+        ("tags contains vi", "Did you mean VIP?"),
         ("segments in none of (Gone)", "There is no segment “Gone”"),
         ("total_spent > much", "is not a number"),
         ("created_at before someday", "is not a day"),
