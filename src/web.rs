@@ -28,9 +28,9 @@ pub enum Error {
     NotFound(&'static str),
     #[error("not signed in")]
     SignedOut,
-    /// The words of the missing right: "You may not {0}."
+    /// The words of the missing right, "You may not {0}.", and who has it.
     #[error("may not {0}")]
-    Forbidden(&'static str),
+    Forbidden(&'static str, &'static str),
     /// A request that makes no sense, in a sentence for whoever sent it.
     #[error("{0}")]
     Unprocessable(String),
@@ -62,7 +62,7 @@ impl ResponseError for Error {
         match self {
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::SignedOut => StatusCode::UNAUTHORIZED,
-            Error::Forbidden(_) => StatusCode::FORBIDDEN,
+            Error::Forbidden(..) => StatusCode::FORBIDDEN,
             Error::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

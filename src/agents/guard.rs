@@ -76,7 +76,7 @@ pub async fn check(
         (Access::Public, _) | (Access::SignedIn, Some(_)) => None,
         (_, None) => Some(web::Error::SignedOut),
         (Access::Needs(right), Some(caller)) if caller.may(right) => None,
-        (Access::Needs(right), Some(_)) => Some(web::Error::Forbidden(right.words())),
+        (Access::Needs(right), Some(_)) => Some(right.refusal()),
     };
     found.put_into(&req);
     let mut answer = match refusal {

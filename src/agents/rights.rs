@@ -1,6 +1,7 @@
 //! SPEC 7 as one table: each right, the words a refusal uses, and who holds it.
 
 use super::Caller;
+use crate::web;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -88,6 +89,16 @@ impl Right {
     /// As a refusal says it: "You may not {words}."
     pub fn words(self) -> &'static str {
         self.row().words
+    }
+
+    /// The refusal for whoever has it not: what may not be done, and who may.
+    pub fn refusal(self) -> web::Error {
+        let who = match self.row().held {
+            Held::Given(_) => "Admins may, and marketers whom an admin gave the right.",
+            Held::From(Role::Admin) => "Admins may.",
+            Held::From(_) => "Marketers and admins may.",
+        };
+        web::Error::Forbidden(self.words(), who)
     }
 
     pub fn held_by(self, caller: &Caller) -> bool {

@@ -27,7 +27,7 @@ impl From<Problem> for Refusal {
         match problem {
             Problem::Failed(error) => Refusal::Failed(error.into()),
             Problem::Unread(mistake) => mistake.into(),
-            Problem::Share => Refusal::Failed(Error::Forbidden(Right::ShareSegments.words())),
+            Problem::Share => Refusal::Failed(Right::ShareSegments.refusal()),
             other => Refusal::invalid(other.to_string(), details),
         }
     }

@@ -232,7 +232,7 @@ pub(super) fn changeable(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Se
     let segment = find(id, caller, conn)?;
     match segment.may_change(caller) {
         true => Ok(segment),
-        false => Err(Error::Forbidden(Right::ShareSegments.words())),
+        false => Err(Right::ShareSegments.refusal()),
     }
 }
 

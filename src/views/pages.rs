@@ -172,7 +172,7 @@ fn changeable(id: i64, caller: &Caller, conn: &mut Conn) -> Result<View, Error> 
     let view = find(id, caller, conn)?;
     match view.may_change(caller) {
         true => Ok(view),
-        false => Err(Error::Forbidden(Right::ShareSegments.words())),
+        false => Err(Right::ShareSegments.refusal()),
     }
 }
 

@@ -58,11 +58,13 @@ struct Problem {
     icon: &'static str,
     title: String,
     words: String,
+    /// Who may, where somebody may not.
+    who: &'static str,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, icon: &'static str, title: &str, words: &str) -> Problem {
-        Problem { status, code, icon, title: title.into(), words: words.into() }
+        Problem { status, code, icon, title: title.into(), words: words.into(), who: "" }
     }
 
     fn of(error: &actix_web::Error) -> Problem {
@@ -86,9 +88,10 @@ impl Problem {
                 "It may have been deleted, or the address is not quite right.",
             ),
             Error::SignedOut => Problem::of_status(StatusCode::UNAUTHORIZED),
-            Error::Forbidden(words) => {
-                Problem::new(StatusCode::FORBIDDEN, "forbidden", "lock", &format!("You may not {words}"), "")
-            }
+            Error::Forbidden(words, who) => Problem {
+                who,
+                ..Problem::new(StatusCode::FORBIDDEN, "forbidden", "lock", &format!("You may not {words}"), "")
+            },
             Error::Unprocessable(words) => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "unprocessable",
@@ -285,7 +288,7 @@ impl Asked {
         match problem.words.is_empty() {
             true if role.is_empty() => "You do not have the right to.".into(),
             true if role == "admin" => "Your role is admin.".into(),
-            true => format!("Your role is {role}. An admin can give you the right."),
+            true => format!("Your role is {role}. {}", problem.who).trim_end().to_string(),
             false => problem.words.clone(),
         }
     }

@@ -26,7 +26,7 @@ async fn fails(kind: Path<String>) -> Result<HttpResponse, Error> {
     Err(match kind.as_str() {
         "missing" => Error::NotFound("customer"),
         "signed-out" => Error::SignedOut,
-        "forbidden" => Error::Forbidden("import customers"),
+        "forbidden" => muster::agents::Right::Import.refusal(),
         "unprocessable" => Error::Unprocessable("That segment needs a name.".into()),
         "busy" => Error::TooMany,
         _ => Error::Internal(anyhow::Error::msg("UNIQUE constraint failed: customers.email")),
@@ -153,10 +153,7 @@ async fn programs_get_json() {
     assert_eq!(header(&answer, "Content-Type"), "application/json; charset=utf-8");
     let body: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
     assert_eq!(body["error"]["code"], "forbidden");
-    assert_eq!(
-        body["error"]["message"],
-        "You may not import customers. Your role is agent. An admin can give you the right."
-    );
+    assert_eq!(body["error"]["message"], "You may not import customers. Your role is agent. Admins may.");
     assert!(body["error"].as_object().unwrap().contains_key("details"));
     let answer = ask(get("/api/v1/fails/signed-out")).await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
