@@ -262,6 +262,61 @@ fn an_invisible_character_is_told_and_never_reaches_a_database() {
     });
 }
 
+#[test]
+fn hostile_text_is_a_value_like_any_other_and_garbage_is_a_mistake() {
+    let values = [
+        "'; DROP TABLE customers; --",
+        "\" OR 1=1 --",
+        "%' OR '1'='1",
+        "\\",
+        "{{ customer.name }}",
+        "<script>alert(1)</script>",
+        "../../etc/passwd",
+        "\u{202e}cba",
+        "👩‍👩‍👧‍👦 ﷽ Z̷a̷l̷g̷o̷",
+        "$1",
+        "NULL",
+        "\r\n",
+        "1e309",
+    ];
+    let garbage = [
+        "(".repeat(65_536),
+        "tags contains ".repeat(4_700),
+        "\"".repeat(65_535),
+        "not (".repeat(13_000),
+        "purchases any where (".repeat(3_000),
+        "🦀".repeat(16_384),
+        "{\"all\":[".repeat(7_000),
+    ];
+    for_each_database(|db| {
+        world_with_fields(&db);
+        let server = Server::start(&db);
+        let (marketer, program) = (server.signed_in(Role::Marketer), server.program(Role::Marketer));
+        let ask = |filter: Value| {
+            let body = json!({ "filter": filter });
+            program.post(server.url("/api/v1/customers/query")).json(&body).send().expect("an answer")
+        };
+        for value in values {
+            for field in ["name", "email", "custom.plan"] {
+                let answer = ask(json!({ "field": field, "op": "is", "value": value }));
+                let blank = value.trim().is_empty();
+                assert_eq!(answer.status(), if blank { 422 } else { 200 }, "{field} is {value:?}");
+                let told: Value = answer.json().expect("JSON");
+                assert!(blank || told["total"] == 0, "{field} is {value:?}: {told}");
+            }
+            let form = [("k", "all"), ("f0", "name"), ("o0", "is_not"), ("v0:0", value)];
+            let shown = sent(&marketer, &server, &form);
+            let everybody = if value.trim().is_empty() { 0 } else { 5 };
+            assert_eq!(all(&shown, "td.who a").len(), everybody, "name is not {value:?}");
+            assert_eq!(all(&shown, "#builder script, #sentence script"), [""; 0], "{value:?}");
+        }
+        for text in &garbage {
+            let answer = ask(Value::from(text.as_str()));
+            assert_eq!(answer.status(), 422, "{}", text.chars().take(20).collect::<String>());
+        }
+    });
+}
+
 fn pair() -> impl Strategy<Value = (String, String)> {
     let path = proptest::collection::vec(0usize..4, 0..4)
         .prop_map(|path| path.iter().map(usize::to_string).collect::<Vec<_>>().join("."));

@@ -132,6 +132,10 @@ pub const EXAMPLES: &[Example] = &[
     example("last_purchase_at in the last 90 days",                   "Ana, Bo"),
     example("last_purchase_at not in the last 90 days",               "Cy, Di, Eva"),
     example("last_purchase_at more than 90 days ago",                 "Cy"),
+    example("last_purchase_at yesterday",                             "Ana"),
+    example("last_purchase_at this week",                             "Ana"),
+    example("last_purchase_at on or before 2026-06-10",               "Bo, Cy"),
+    example("last_purchase_at is empty",                              "Di"),
     example("first_purchase_at is empty",                             "Di"),
 
     // The rows of SPEC 3: plan is text, spend a number, and nobody's zero is nobody's nothing.
