@@ -98,3 +98,37 @@ impl<L: QueryFragment<Backend>> QueryFragment<Backend> for OneOf<L> {
         Ok(())
     }
 }
+
+/// `column IN (1, 2, 3)`: rows of these customers alone. The ids stand as literals: there may be more than a database
+/// binds, and a number can be nothing else. False without ids.
+pub struct Among {
+    /// Table and column, quoted by nobody: names of ours.
+    pub column: &'static str,
+    pub ids: Vec<i64>,
+}
+
+impl Expression for Among {
+    type SqlType = Bool;
+}
+impl<T> AppearsOnTable<T> for Among {}
+impl<T> SelectableExpression<T> for Among {}
+impl ValidGrouping<()> for Among {
+    type IsAggregate = is_aggregate::No;
+}
+impl QueryId for Among {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl QueryFragment<Backend> for Among {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        if self.ids.is_empty() {
+            out.push_sql("FALSE");
+            return Ok(());
+        }
+        out.push_sql(self.column);
+        let ids: Vec<String> = self.ids.iter().map(i64::to_string).collect();
+        out.push_sql(&format!(" IN ({})", ids.join(", ")));
+        Ok(())
+    }
+}

@@ -2,13 +2,14 @@
 //! ([`Source`]); everything else is yes/no algebra over those ([`Ask`]), so a negative is always the exact complement of
 //! its positive and a customer with three tags is still one customer.
 //!
-//! A source is defined once and asked in two forms: of one row of `customers` ([`Source::row`], for lists, exports and
-//! whatever changes customers), or for the ids of all who fit ([`Source::ids`], for the sets of `sets`).
+//! A source is defined once and asked in three forms: of one row of `customers` ([`Source::row`], for lists, exports and
+//! whatever changes customers), for the ids of all who fit, or of those who fit among a few ([`Source::ids`], to fill the
+//! sets of `sets` and to patch them).
 
 use super::Predicate;
 use super::rule::Join;
 use crate::db::Conn;
-use crate::db::nodes::{Has, On};
+use crate::db::nodes::{Among, Has, On};
 use crate::db::schema::{consents, custom_values, customers, purchases, segment_members, taggings};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -37,20 +38,25 @@ impl Source {
         }
     }
 
-    /// The ids of everybody it is true for, in no order; some may come twice.
-    pub fn ids(self, conn: &mut Conn) -> QueryResult<Vec<i64>> {
+    /// The ids of everybody it is true for, or of those among a few; in no order, and some may come twice.
+    pub fn ids(self, among: Option<Vec<i64>>, conn: &mut Conn) -> QueryResult<Vec<i64>> {
         macro_rules! of {
-            ($table:ident, $condition:ident) => {
-                $table::table.filter($condition).select($table::customer_id).load(conn)
-            };
+            ($table:ident . $column:ident, $condition:ident) => {{
+                let column = concat!(stringify!($table), ".", stringify!($column));
+                let condition: On<$table::table> = match among {
+                    Some(ids) => Box::new($condition.and(Among { column, ids })),
+                    None => $condition,
+                };
+                $table::table.filter(condition).select($table::$column).load(conn)
+            }};
         }
         match self {
-            Source::Own(condition) => customers::table.filter(condition).select(customers::id).load(conn),
-            Source::Tags(condition) => of!(taggings, condition),
-            Source::Consents(condition) => of!(consents, condition),
-            Source::Members(condition) => of!(segment_members, condition),
-            Source::Values(condition) => of!(custom_values, condition),
-            Source::Purchases(condition) => of!(purchases, condition),
+            Source::Own(condition) => of!(customers.id, condition),
+            Source::Tags(condition) => of!(taggings.customer_id, condition),
+            Source::Consents(condition) => of!(consents.customer_id, condition),
+            Source::Members(condition) => of!(segment_members.customer_id, condition),
+            Source::Values(condition) => of!(custom_values.customer_id, condition),
+            Source::Purchases(condition) => of!(purchases.customer_id, condition),
         }
     }
 }

@@ -36,33 +36,43 @@ impl Sets<'_> {
 
     /// Everybody a question is true for.
     pub fn of(&mut self, ask: Ask) -> QueryResult<Ids> {
+        let everyone = self.everyone.clone();
+        self.within(ask, &everyone, false)
+    }
+
+    /// Those of a few whom it is true for: what a set is patched with when only they have changed.
+    pub fn of_among(&mut self, ask: Ask, few: &Ids) -> QueryResult<Ids> {
+        let few = few & &self.everyone;
+        self.within(ask, &few, true)
+    }
+
+    /// The algebra, within everyone or within a few.
+    fn within(&mut self, ask: Ask, all: &Ids, few: bool) -> QueryResult<Ids> {
         Ok(match ask {
-            Ask::Everyone => self.everyone.clone(),
+            Ask::Everyone => all.clone(),
             Ask::Nobody => Ids::new(),
-            Ask::One(source) => self.fill(source)?,
-            Ask::Not(inner) => {
-                let inner = self.of(*inner)?;
-                &self.everyone - inner
-            }
+            Ask::One(source) => self.fill(source, all, few)?,
+            Ask::Not(inner) => all - self.within(*inner, all, few)?,
             Ask::All(asks) => {
-                let mut left = self.everyone.clone();
+                let mut left = all.clone();
                 for ask in asks {
-                    left &= self.of(ask)?;
+                    left &= self.within(ask, all, few)?;
                 }
                 left
             }
             Ask::Any(asks) => {
                 let mut any = Ids::new();
                 for ask in asks {
-                    any |= self.of(ask)?;
+                    any |= self.within(ask, all, few)?;
                 }
                 any
             }
         })
     }
 
-    fn fill(&mut self, source: Source) -> QueryResult<Ids> {
+    fn fill(&mut self, source: Source, all: &Ids, few: bool) -> QueryResult<Ids> {
+        let among = few.then(|| all.iter().map(i64::from).collect());
         // A row without its customer, left by hand, is nobody.
-        Ok(collect(source.ids(self.conn)?)? & &self.everyone)
+        Ok(collect(source.ids(among, self.conn)?)? & all)
     }
 }

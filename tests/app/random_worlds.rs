@@ -15,7 +15,7 @@ use muster::filters::builder::Builder;
 use muster::filters::fields::{Field, Fields, Scope};
 use muster::filters::operators::{Input, Operator, Piece};
 use muster::filters::rule::{Condition, Join, Part, Term, Unit};
-use muster::filters::sets::Sets;
+use muster::filters::sets::{Ids, Sets};
 use muster::filters::{Filter, Rule, form, waterfall, why};
 use muster::purchases::{self, Bought};
 use muster::segments::{Kind, Segment, Wish};
@@ -304,6 +304,10 @@ fn agree(rule: &Rule, world: &World, dice: &mut Rng, conn: &mut Conn) -> Result<
 
     let set: Vec<i64> = Sets::open(conn)?.of(filter.ask())?.iter().map(i64::from).collect();
     assert_eq!(set, meant, "as a set: {text}");
+    let few: Ids = world.people.iter().filter(|_| dice.bool()).map(|(id, _)| *id as u32).collect();
+    let patch: Vec<i64> = Sets::open(conn)?.of_among(filter.ask(), &few)?.iter().map(i64::from).collect();
+    let expected: Vec<i64> = meant.iter().copied().filter(|id| few.contains(*id as u32)).collect();
+    assert_eq!(patch, expected, "among a few: {text}");
 
     let opposite = Rule::Group(Join::None, vec![rule.clone()]);
     let others = selected(&Filter::check(&opposite, conn, &world.clock)?, conn)?;
