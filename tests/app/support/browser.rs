@@ -161,19 +161,27 @@ impl Browser {
         }
     }
 
-    /// Clicks the button or link with these words.
+    /// Clicks the button or link with these words. A page may still be on its way out, so what has gone stale or lies
+    /// under something that is going is looked for again.
     pub async fn press(&self, words: &str) {
-        let found = self
-            .driver
-            .query(By::XPath(format!(
-                "//*[self::button or self::a or self::summary or self::label][normalize-space()='{words}']"
-            )))
-            .wait(PATIENCE, Duration::from_millis(50))
-            .and_displayed()
-            .first()
-            .await
-            .unwrap_or_else(|_| panic!("there is no button “{words}”"));
-        found.click().await.unwrap_or_else(|error| panic!("“{words}” cannot be clicked: {error}"));
+        let button =
+            format!("//*[self::button or self::a or self::summary or self::label][normalize-space()='{words}']");
+        let started = Instant::now();
+        loop {
+            let found = self
+                .driver
+                .query(By::XPath(&button))
+                .wait(PATIENCE, Duration::from_millis(50))
+                .and_displayed()
+                .first()
+                .await
+                .unwrap_or_else(|_| panic!("there is no button “{words}”"));
+            match found.click().await {
+                Ok(()) => return,
+                Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => panic!("“{words}” cannot be clicked: {error}"),
+            }
+        }
     }
 
     /// Replaces what is in a field. A page may still be on its way out, so what has gone stale is looked for again.
