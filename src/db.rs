@@ -4,6 +4,7 @@
 //! it. What diesel cannot say on the joint enum is in [`nodes`]; what the databases do differently is in [`dialect`].
 //! Nothing here knows what a customer is.
 
+pub mod changes;
 pub mod checks;
 pub mod dialect;
 pub mod nodes;
@@ -220,7 +221,8 @@ impl Address {
 
 type Transactions = <Conn as Connection>::TransactionManager;
 
-fn finish<T, E: From<Trouble>>(conn: &mut Conn, done: Result<T, E>) -> Result<T, E> {
+/// Ends a transaction: kept when the work went well, undone otherwise.
+pub fn finish<T, E: From<Trouble>>(conn: &mut Conn, done: Result<T, E>) -> Result<T, E> {
     match done {
         Ok(value) => {
             Transactions::commit_transaction(conn).map_err(Trouble::from)?;
@@ -249,13 +251,18 @@ pub fn write<T, E: From<Trouble>>(conn: &mut Conn, work: impl FnOnce(&mut Conn) 
 
 /// A reading transaction: everything inside sees one moment, so a list and its count cannot disagree.
 pub fn snapshot<T, E: From<Trouble>>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-    match conn {
-        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN").map_err(Trouble::from)?,
-        Conn::Postgres(c) => {
-            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .map_err(Trouble::from)?
-        }
-    }
+    begin_snapshot(conn)?;
     let done = work(conn);
     finish(conn, done)
+}
+
+/// Begins a reading transaction; the moment it sees is that of the first question asked in it. To be ended by [`finish`].
+pub fn begin_snapshot(conn: &mut Conn) -> Result<(), Trouble> {
+    match conn {
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN")?,
+        Conn::Postgres(c) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?
+        }
+    }
+    Ok(())
 }

@@ -53,7 +53,7 @@ pub use texts::literal;
 
 use crate::db::Conn;
 use crate::db::nodes::On;
-use crate::db::schema::{customers, segment_members};
+use crate::db::schema::customers;
 use crate::workspace::Clock;
 use ask::{Ask, Source};
 use asked::Asked;
@@ -269,7 +269,7 @@ impl Filter {
             return Ask::Nobody;
         }
         let own = match self.members_of {
-            Some(id) => Ask::One(Source::Members(Box::new(segment_members::segment_id.eq(id)))),
+            Some(id) => Ask::One(Source::Members(id)),
             None if self.rule.is_empty() => Ask::Everyone,
             // Checked before; what cannot be asked widens nothing.
             None => self.ground().build(&self.rule).unwrap_or(Ask::Nobody),
@@ -282,7 +282,7 @@ impl Filter {
 
     /// The one expression every list, count, export and segment uses.
     pub fn predicate(&self) -> Predicate {
-        self.ask().predicate()
+        self.ask().predicate(self.clock.stamp())
     }
 }
 
@@ -294,8 +294,8 @@ pub fn count(filter: &Filter, conn: &mut Conn) -> QueryResult<i64> {
 /// Customers without a value of this field: what a negative includes. `None` where that means nothing.
 pub fn without_value(field: &Field) -> Option<Ask> {
     Some(match field.place {
-        Place::Own(column) => Ask::One(Source::Own(Wanted::Filled.on(column))).negated(),
-        Place::Custom(id) => Ask::One(Source::Values(Wanted::Filled.custom(id))).negated(),
+        Place::Own(column) => Ask::One(Source::Own(column, Wanted::Filled)).negated(),
+        Place::Custom(id) => Ask::One(Source::Values(id, Wanted::Filled)).negated(),
         Place::Channel(channel) => consents::silent(channel),
         Place::Elsewhere if field.is(fields::types::TAGS) => taggings::none(),
         Place::Elsewhere | Place::Purchase(_) => return None,

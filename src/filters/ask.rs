@@ -1,67 +1,123 @@
-//! What a checked filter asks of the database. Each condition is one expression on the table that decides it
-//! ([`Source`]); everything else is yes/no algebra over those ([`Ask`]), so a negative is always the exact complement of
-//! its positive and a customer with three tags is still one customer.
+//! What a checked filter asks of the database. Each condition is decided by one table and held as data ([`Source`]);
+//! everything else is yes/no algebra over those ([`Ask`]), so a negative is always the exact complement of its positive
+//! and a customer with three tags is still one customer.
 //!
-//! A source is defined once and asked in three forms: of one row of `customers` ([`Source::row`], for lists, exports and
-//! whatever changes customers), for the ids of all who fit, or of those who fit among a few ([`Source::ids`], to fill the
-//! sets of `sets` and to patch them).
+//! A source is defined once, as one expression on the table that decides, and asked in three forms: of one row of
+//! `customers` ([`Source::row`], for lists, exports and whatever changes customers), for the ids of all who fit, or of
+//! those who fit among a few ([`Source::ids`], to fill the sets of [`sets`](super::sets) and to patch them). It also says
+//! what it reads, so that a set of its answers can be kept true.
 
 use super::Predicate;
+use super::consents::Said;
+use super::fields::Column;
+use super::purchases::Bought;
 use super::rule::Join;
+use super::taggings::Tagged;
+use super::wanted::Wanted;
 use crate::db::Conn;
 use crate::db::nodes::{Among, Has, On};
 use crate::db::schema::{consents, custom_values, customers, purchases, segment_members, taggings};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-/// Whose rows decide: the customer's own row, or at least one row of a child table. An expression on a row is never
-/// NULL: each says what a missing value answers.
+/// Whose rows decide: the customer's own row, or at least one row of a child table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
-    Own(On<customers::table>),
-    Tags(On<taggings::table>),
-    Consents(On<consents::table>),
-    Members(On<segment_members::table>),
-    Values(On<custom_values::table>),
-    Purchases(On<purchases::table>),
+    /// There is such a customer.
+    Anyone,
+    Own(Column<customers::table>, Wanted),
+    Tags(Tagged),
+    /// At least so many tags.
+    Carrying(u32),
+    Consents(Said),
+    /// A static segment has her.
+    Members(i64),
+    /// Of a custom field.
+    Values(i64, Wanted),
+    /// One purchase is all of this.
+    Purchases(Ask<Bought>),
 }
 
 impl Source {
-    /// The question asked of one row of `customers`.
-    pub fn row(self) -> Predicate {
+    /// The question asked of one row of `customers`. An expression on a row is never NULL: each says what a missing
+    /// value answers. `now` is where ends stand that move.
+    pub fn row(&self, now: NaiveDateTime) -> Predicate {
         match self {
-            Source::Own(condition) => condition,
-            Source::Tags(condition) => Box::new(Has { table: "taggings", condition }),
-            Source::Consents(condition) => Box::new(Has { table: "consents", condition }),
-            Source::Members(condition) => Box::new(Has { table: "segment_members", condition }),
-            Source::Values(condition) => Box::new(Has { table: "custom_values", condition }),
-            Source::Purchases(condition) => Box::new(Has { table: "purchases", condition }),
+            Source::Anyone => Box::new(true.into_sql::<Bool>()),
+            Source::Own(column, wanted) => wanted.on(*column, now),
+            Source::Tags(tagged) => Box::new(Has { table: "taggings", condition: tagged.on(now), least: 1 }),
+            Source::Carrying(least) => {
+                Box::new(Has { table: "taggings", condition: all::<taggings::table>(Vec::new()), least: *least })
+            }
+            Source::Consents(said) => Box::new(Has { table: "consents", condition: said.on(), least: 1 }),
+            Source::Members(id) => Box::new(Has { table: "segment_members", condition: member(*id), least: 1 }),
+            Source::Values(field, wanted) => {
+                Box::new(Has { table: "custom_values", condition: wanted.custom(*field, now), least: 1 })
+            }
+            Source::Purchases(bought) => {
+                Box::new(Has { table: "purchases", condition: bought.expression(&|one| one.on(now)), least: 1 })
+            }
         }
     }
 
     /// The ids of everybody it is true for, or of those among a few; in no order, and some may come twice.
-    pub fn ids(self, among: Option<Vec<i64>>, conn: &mut Conn) -> QueryResult<Vec<i64>> {
-        macro_rules! of {
-            ($table:ident . $column:ident, $condition:ident) => {{
+    pub fn ids(&self, among: Option<Vec<i64>>, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<i64>> {
+        macro_rules! rows {
+            ($table:ident . $column:ident, $condition:expr) => {{
                 let column = concat!(stringify!($table), ".", stringify!($column));
+                let condition: On<$table::table> = $condition;
                 let condition: On<$table::table> = match among {
-                    Some(ids) => Box::new($condition.and(Among { column, ids })),
-                    None => $condition,
+                    Some(ids) => Box::new(condition.and(Among { column, ids })),
+                    None => condition,
                 };
-                $table::table.filter(condition).select($table::$column).load(conn)
+                $table::table.filter(condition).select($table::$column)
             }};
         }
         match self {
-            Source::Own(condition) => of!(customers.id, condition),
-            Source::Tags(condition) => of!(taggings.customer_id, condition),
-            Source::Consents(condition) => of!(consents.customer_id, condition),
-            Source::Members(condition) => of!(segment_members.customer_id, condition),
-            Source::Values(condition) => of!(custom_values.customer_id, condition),
-            Source::Purchases(condition) => of!(purchases.customer_id, condition),
+            Source::Anyone => rows!(customers.id, self.row(now)).load(conn),
+            Source::Own(column, wanted) => rows!(customers.id, wanted.on(*column, now)).load(conn),
+            Source::Tags(tagged) => rows!(taggings.customer_id, tagged.on(now)).load(conn),
+            Source::Carrying(least) => rows!(taggings.customer_id, all(Vec::new()))
+                .group_by(taggings::customer_id)
+                .having(diesel::dsl::count_star().ge(i64::from(*least)))
+                .load(conn),
+            Source::Consents(said) => rows!(consents.customer_id, said.on()).load(conn),
+            Source::Members(id) => rows!(segment_members.customer_id, member(*id)).load(conn),
+            Source::Values(field, wanted) => rows!(custom_values.customer_id, wanted.custom(*field, now)).load(conn),
+            Source::Purchases(bought) => {
+                rows!(purchases.customer_id, bought.expression(&|one| one.on(now))).load(conn)
+            }
+        }
+    }
+
+    /// Who may answer differently at two moments with nothing written in between: those with an instant that an end has
+    /// passed. `None` where no end moves.
+    pub fn passed(&self, from: NaiveDateTime, to: NaiveDateTime) -> Option<Source> {
+        let (from, to) = (from.min(to), from.max(to));
+        match self {
+            Source::Own(column, wanted) => Some(Source::Own(*column, wanted.passed(from, to)?)),
+            Source::Tags(tagged) => Some(Source::Tags(tagged.passed(from, to)?)),
+            Source::Purchases(bought) => {
+                let mut passed = Vec::new();
+                bought.each(&mut |one| passed.extend(one.passed(from, to).map(Ask::One)));
+                (!passed.is_empty()).then_some(Source::Purchases(Ask::Any(passed)))
+            }
+            Source::Anyone
+            | Source::Carrying(_)
+            | Source::Consents(_)
+            | Source::Members(_)
+            | Source::Values(..) => None,
         }
     }
 }
 
-/// Yes/no algebra over sources, or over the rows of one table.
+fn member(segment: i64) -> On<segment_members::table> {
+    Box::new(segment_members::segment_id.eq(segment))
+}
+
+/// Yes/no algebra over sources, or over the conditions on one row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ask<S = Source> {
     Everyone,
     Nobody,
@@ -72,13 +128,13 @@ pub enum Ask<S = Source> {
 }
 
 impl Ask {
-    pub fn tags(condition: On<taggings::table>) -> Ask {
-        Ask::One(Source::Tags(condition))
+    pub fn tags(tagged: Tagged) -> Ask {
+        Ask::One(Source::Tags(tagged))
     }
 
     /// One SQL expression over `customers`, true or false for every row.
-    pub fn predicate(self) -> Predicate {
-        self.expression(&Source::row)
+    pub fn predicate(&self, now: NaiveDateTime) -> Predicate {
+        self.expression(&|source| source.row(now))
     }
 }
 
@@ -101,15 +157,25 @@ impl<S> Ask<S> {
         }
     }
 
-    /// One SQL expression over a table, given what each source is on it.
-    pub fn expression<T: 'static>(self, of: &impl Fn(S) -> On<T>) -> On<T> {
+    /// Every condition in it, in order.
+    pub fn each<'a>(&'a self, see: &mut impl FnMut(&'a S)) {
+        match self {
+            Ask::Everyone | Ask::Nobody => {}
+            Ask::One(source) => see(source),
+            Ask::Not(inner) => inner.each(see),
+            Ask::All(asks) | Ask::Any(asks) => asks.iter().for_each(|ask| ask.each(see)),
+        }
+    }
+
+    /// One SQL expression over a table, given what each condition is on it.
+    pub fn expression<T: 'static>(&self, of: &impl Fn(&S) -> On<T>) -> On<T> {
         match self {
             Ask::Everyone => Box::new(true.into_sql::<Bool>()),
             Ask::Nobody => Box::new(false.into_sql::<Bool>()),
             Ask::One(source) => of(source),
             Ask::Not(inner) => Box::new(diesel::dsl::not(inner.expression(of))),
-            Ask::All(asks) => all(asks.into_iter().map(|ask| ask.expression(of)).collect()),
-            Ask::Any(asks) => any(asks.into_iter().map(|ask| ask.expression(of)).collect()),
+            Ask::All(asks) => all(asks.iter().map(|ask| ask.expression(of)).collect()),
+            Ask::Any(asks) => any(asks.iter().map(|ask| ask.expression(of)).collect()),
         }
     }
 }

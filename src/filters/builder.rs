@@ -352,7 +352,7 @@ impl Pen<'_> {
             return Ok(Some(*count));
         }
         let Some(ask) = without_value(field) else { return Ok(None) };
-        let count = customers::table.filter(ask.predicate()).count().get_result::<i64>(self.conn)?;
+        let count = customers::table.filter(ask.predicate(self.filter.clock().stamp())).count().get_result::<i64>(self.conn)?;
         self.without.insert(field.key.clone(), count);
         Ok(Some(count))
     }

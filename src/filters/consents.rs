@@ -14,9 +14,25 @@ fn channel(asked: &Asked) -> Result<&'static str, String> {
     }
 }
 
+/// A row of `consents`: what was said about a channel, or anything at all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Said {
+    pub channel: &'static str,
+    pub state: Option<&'static str>,
+}
+
+impl Said {
+    pub fn on(&self) -> On<consents::table> {
+        let channel = consents::channel.eq(self.channel);
+        match self.state {
+            Some(state) => Box::new(channel.and(consents::state.eq(state))),
+            None => Box::new(channel),
+        }
+    }
+}
+
 fn said(asked: &Asked, state: &'static str) -> Result<Ask, String> {
-    let condition: On<consents::table> = Box::new(consents::channel.eq(channel(asked)?).and(consents::state.eq(state)));
-    Ok(Ask::One(Source::Consents(condition)))
+    Ok(Ask::One(Source::Consents(Said { channel: channel(asked)?, state: Some(state) })))
 }
 
 pub fn opted_in(asked: &Asked) -> Result<Ask, String> {
@@ -33,5 +49,5 @@ pub fn unknown(asked: &Asked) -> Result<Ask, String> {
 
 /// Customers who said nothing about a channel.
 pub fn silent(channel: &'static str) -> Ask {
-    Ask::One(Source::Consents(Box::new(consents::channel.eq(channel)))).negated()
+    Ask::One(Source::Consents(Said { channel, state: None })).negated()
 }

@@ -8,6 +8,7 @@ use crate::fold::fold;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 diesel::define_sql_function! {
@@ -51,13 +52,32 @@ pub enum Scope {
     Purchase,
 }
 
-/// A column of the table that decides, by the type it is compared as.
-#[derive(Clone, Copy)]
-pub enum Column<T: 'static> {
+/// A column of the table that decides, known by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Column<T: 'static> {
+    pub name: &'static str,
+    pub values: Values<T>,
+}
+
+/// The column as what it is compared as.
+#[derive(Clone, Copy, Debug)]
+pub enum Values<T: 'static> {
     /// The folded column.
     Text(fn() -> Typed<T, Text>),
     Number(fn() -> Typed<T, BigInt>),
     Time(fn() -> Typed<T, Timestamp>),
+}
+
+impl<T> PartialEq for Column<T> {
+    fn eq(&self, other: &Column<T>) -> bool {
+        self.name == other.name
+    }
+}
+impl<T> Eq for Column<T> {}
+impl<T> Hash for Column<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 /// Where the values of a field live.
@@ -96,12 +116,18 @@ use types::*;
 
 macro_rules! own {
     ($type:ident $column:ident) => {
-        Place::Own(Column::$type(|| Box::new(customers::$column.nullable())))
+        Place::Own(Column {
+            name: stringify!($column),
+            values: Values::$type(|| Box::new(customers::$column.nullable())),
+        })
     };
 }
 macro_rules! bought {
     ($type:ident $column:ident) => {
-        Place::Purchase(Column::$type(|| Box::new(purchases::$column.nullable())))
+        bought!($type $column, Box::new(purchases::$column.nullable()))
+    };
+    ($type:ident $column:ident, $expression:expr) => {
+        Place::Purchase(Column { name: stringify!($column), values: Values::$type(|| $expression) })
     };
 }
 
@@ -134,7 +160,7 @@ static CUSTOMER: &[Row] = &[
 static PURCHASE: &[Row] = &[
     Row("product", "Product", "product", TEXT, bought!(Text product_folded)),
     Row("amount", "Amount", "amount", MONEY, bought!(Number amount)),
-    Row("currency", "Currency", "currency", TEXT, Place::Purchase(Column::Text(|| Box::new(lower(purchases::currency.nullable()))))),
+    Row("currency", "Currency", "currency", TEXT, bought!(Text currency, Box::new(lower(purchases::currency.nullable())))),
     Row("purchased_at", "Purchased", "purchased", TIME, bought!(Time purchased_at)),
 ];
 

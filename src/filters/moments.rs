@@ -14,9 +14,57 @@ pub struct Range {
     pub before: Option<NaiveDateTime>,
 }
 
-/// Times are stored in whole microseconds, so "up to and including" is "before the next one".
+/// An end of a span: an instant, or one so far from now, which moves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Edge {
+    At(NaiveDateTime),
+    Now(Duration),
+}
+
+impl Edge {
+    pub fn at(self, now: NaiveDateTime) -> NaiveDateTime {
+        match self {
+            Edge::At(at) => at,
+            // A length that was typed was checked against the calendar; a few more years do no harm.
+            Edge::Now(length) => now.checked_add_signed(length).unwrap_or(now),
+        }
+    }
+}
+
+/// A range whose ends may move with now; the same words give the same span at any moment of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    pub from: Option<Edge>,
+    pub before: Option<Edge>,
+}
+
+impl Span {
+    /// The instants it holds at a moment.
+    pub fn at(&self, now: NaiveDateTime) -> Range {
+        Range { from: self.from.map(|edge| edge.at(now)), before: self.before.map(|edge| edge.at(now)) }
+    }
+
+    /// How far from now the ends are that move.
+    pub fn moving(&self) -> impl Iterator<Item = Duration> {
+        [self.from, self.before].into_iter().flatten().filter_map(|edge| match edge {
+            Edge::Now(length) => Some(length),
+            Edge::At(_) => None,
+        })
+    }
+}
+
+impl From<Range> for Span {
+    fn from(range: Range) -> Span {
+        Span { from: range.from.map(Edge::At), before: range.before.map(Edge::At) }
+    }
+}
+
+/// The smallest step that is stored.
+const STEP: Duration = Duration::microseconds(1);
+
+/// "Up to and including" is "before the next one".
 fn next(at: NaiveDateTime) -> NaiveDateTime {
-    at + Duration::microseconds(1)
+    at + STEP
 }
 
 /// A value of a date condition: a calendar day, or an instant.
@@ -48,7 +96,7 @@ pub enum Extent {
     /// After now, to the end of a day.
     FromNow(NaiveDate),
     /// What only a time can be in.
-    Instants(Range),
+    Instants(Span),
 }
 
 impl Extent {
@@ -56,31 +104,35 @@ impl Extent {
         Extent::Days(Some(day), Some(day))
     }
 
+    fn instants(from: Option<NaiveDateTime>, before: Option<NaiveDateTime>) -> Extent {
+        Extent::Instants(Range { from, before }.into())
+    }
+
     pub fn before(when: When) -> Extent {
         match when {
             When::Day(day) => Extent::Days(None, day.pred_opt()),
-            When::Instant(at) => Extent::Instants(Range { from: None, before: Some(at) }),
+            When::Instant(at) => Extent::instants(None, Some(at)),
         }
     }
 
     pub fn on_or_before(when: When) -> Extent {
         match when {
             When::Day(day) => Extent::Days(None, Some(day)),
-            When::Instant(at) => Extent::Instants(Range { from: None, before: Some(next(at)) }),
+            When::Instant(at) => Extent::instants(None, Some(next(at))),
         }
     }
 
     pub fn after(when: When) -> Extent {
         match when {
             When::Day(day) => Extent::Days(day.succ_opt(), None),
-            When::Instant(at) => Extent::Instants(Range { from: Some(next(at)), before: None }),
+            When::Instant(at) => Extent::instants(Some(next(at)), None),
         }
     }
 
     pub fn on_or_after(when: When) -> Extent {
         match when {
             When::Day(day) => Extent::Days(Some(day), None),
-            When::Instant(at) => Extent::Instants(Range { from: Some(at), before: None }),
+            When::Instant(at) => Extent::instants(Some(at), None),
         }
     }
 
@@ -114,15 +166,20 @@ impl Clock {
         day.and_time(NaiveTime::MIN)
     }
 
-    /// The instants of an extent.
+    /// The instants of an extent, as of now.
     pub fn range(&self, extent: &Extent) -> Range {
-        let start = |day: &NaiveDate| self.midnight(*day);
-        let end = |day: &NaiveDate| day.succ_opt().map(|day| self.midnight(day));
+        self.span(extent).at(self.stamp())
+    }
+
+    /// The same with the ends that move with now.
+    pub fn span(&self, extent: &Extent) -> Span {
+        let start = |day: &NaiveDate| Edge::At(self.midnight(*day));
+        let end = |day: &NaiveDate| day.succ_opt().map(|day| Edge::At(self.midnight(day)));
         match extent {
-            Extent::Days(first, last) => Range { from: first.as_ref().map(start), before: last.as_ref().and_then(end) },
-            Extent::UntilNow(first) => Range { from: Some(start(first)), before: Some(next(self.stamp())) },
-            Extent::FromNow(last) => Range { from: Some(next(self.stamp())), before: end(last) },
-            Extent::Instants(range) => *range,
+            Extent::Days(first, last) => Span { from: first.as_ref().map(start), before: last.as_ref().and_then(end) },
+            Extent::UntilNow(first) => Span { from: Some(start(first)), before: Some(Edge::Now(STEP)) },
+            Extent::FromNow(last) => Span { from: Some(Edge::Now(STEP)), before: end(last) },
+            Extent::Instants(span) => *span,
         }
     }
 
@@ -130,10 +187,10 @@ impl Clock {
     pub fn between(&self, first: When, last: When) -> Extent {
         match (first, last) {
             (When::Day(first), When::Day(last)) => Extent::Days(Some(first), Some(last)),
-            (first, last) => Extent::Instants(Range {
-                from: self.range(&Extent::on_or_after(first)).from,
-                before: self.range(&Extent::on_or_before(last)).before,
-            }),
+            (first, last) => Extent::instants(
+                self.range(&Extent::on_or_after(first)).from,
+                self.range(&Extent::on_or_before(last)).before,
+            ),
         }
     }
 
@@ -184,8 +241,8 @@ impl Clock {
         let now = self.stamp();
         match Clock::rolling(n, unit) {
             Some(length) => {
-                let from = Some(now.checked_sub_signed(length)?);
-                Some(Extent::Instants(Range { from, before: Some(next(now)) }))
+                now.checked_sub_signed(length)?;
+                Some(Extent::Instants(Span { from: Some(Edge::Now(-length)), before: Some(Edge::Now(STEP)) }))
             }
             None => self.day_at(n, unit, false).map(Extent::UntilNow),
         }
@@ -195,8 +252,8 @@ impl Clock {
     pub fn more_than_ago(&self, n: u32, unit: Unit) -> Option<Extent> {
         match Clock::rolling(n, unit) {
             Some(length) => {
-                let before = Some(self.stamp().checked_sub_signed(length)?);
-                Some(Extent::Instants(Range { from: None, before }))
+                self.stamp().checked_sub_signed(length)?;
+                Some(Extent::Instants(Span { from: None, before: Some(Edge::Now(-length)) }))
             }
             None => self.day_at(n, unit, false).map(|day| Extent::Days(None, day.pred_opt())),
         }
@@ -207,8 +264,8 @@ impl Clock {
         let now = self.stamp();
         match Clock::rolling(n, unit) {
             Some(length) => {
-                let before = Some(next(now.checked_add_signed(length)?));
-                Some(Extent::Instants(Range { from: Some(next(now)), before }))
+                now.checked_add_signed(length + STEP)?;
+                Some(Extent::Instants(Span { from: Some(Edge::Now(STEP)), before: Some(Edge::Now(length + STEP)) }))
             }
             None => self.day_at(n, unit, true).map(Extent::FromNow),
         }

@@ -274,8 +274,8 @@ impl Operator {
             Meaning::Asks(asks) => asks(asked)?,
             Meaning::Wants(wants) => match (wants(asked)?, asked.field.place) {
                 (Wanted::Nothing, _) => Ask::Nobody,
-                (wanted, Place::Own(column)) => Ask::One(Source::Own(wanted.on(column))),
-                (wanted, Place::Custom(id)) => Ask::One(Source::Values(wanted.custom(id))),
+                (wanted, Place::Own(column)) => Ask::One(Source::Own(column, wanted)),
+                (wanted, Place::Custom(id)) => Ask::One(Source::Values(id, wanted)),
                 _ => return Err(format!("{} cannot be asked of a customer.", asked.field.label)),
             },
             Meaning::Not(_) => return Err(format!("“{}” has no opposite here.", self.words())),

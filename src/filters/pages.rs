@@ -79,7 +79,7 @@ pub async fn figures(db: Data<Db>, asked: Query<Asked>) -> Result<HttpResponse, 
             let rule =
                 stored::open(&asked.filter, conn)?.map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
             let filter = Filter::check(&rule, conn, &clock)?;
-            Ok::<_, Error>(waterfall::falls(&filter, conn)?)
+            Ok::<_, Error>(waterfall::falls(&filter, &mut super::sets::Snapshot::alone(conn))?)
         })
         .await?;
     web::show(&FiguresPiece { rows: Figures::of(falls) })

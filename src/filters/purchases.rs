@@ -3,25 +3,40 @@
 
 use super::ask::{Ask, Source};
 use super::asked::Asked;
-use super::fields::Place;
+use super::fields::{Column, Place};
 use super::operators::{Meaning, Operator};
 use super::rule::{Condition, Part, Rule};
 use super::wanted::Wanted;
 use crate::db::nodes::On;
 use crate::db::schema::purchases;
+use chrono::NaiveDateTime;
 
-/// What is asked of one purchase.
-type Row = On<purchases::table>;
+/// What is asked of one purchase: one condition on its row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Bought {
+    column: Column<purchases::table>,
+    wanted: Wanted,
+}
+
+impl Bought {
+    pub fn on(&self, now: NaiveDateTime) -> On<purchases::table> {
+        self.wanted.on(self.column, now)
+    }
+
+    /// Purchases that an end has passed between two moments.
+    pub fn passed(&self, from: NaiveDateTime, to: NaiveDateTime) -> Option<Bought> {
+        Some(Bought { column: self.column, wanted: self.wanted.passed(from, to)? })
+    }
+}
 
 pub fn any_where(asked: &Asked) -> Result<Ask, String> {
     let Some(Part::Inner(rule)) = asked.parts.first() else {
         return Err("Say what the purchase was. Until then this filter selects nobody.".into());
     };
-    let row = inside(rule, asked)?.expression(&|row: Row| row);
-    Ok(Ask::One(Source::Purchases(row)))
+    Ok(Ask::One(Source::Purchases(inside(rule, asked)?)))
 }
 
-fn inside(node: &Rule, around: &Asked) -> Result<Ask<Row>, String> {
+fn inside(node: &Rule, around: &Asked) -> Result<Ask<Bought>, String> {
     match node {
         Rule::Where(condition) => one(condition, around),
         Rule::Group(_, rows) if rows.is_empty() => {
@@ -34,7 +49,7 @@ fn inside(node: &Rule, around: &Asked) -> Result<Ask<Row>, String> {
 }
 
 /// One condition on the row of a purchase.
-pub fn one(condition: &Condition, around: &Asked) -> Result<Ask<Row>, String> {
+pub fn one(condition: &Condition, around: &Asked) -> Result<Ask<Bought>, String> {
     let operator = super::operator(condition)?;
     let field = &*condition.field;
     let asked = Asked { field, parts: &condition.parts, ..*around };
@@ -44,7 +59,7 @@ pub fn one(condition: &Condition, around: &Asked) -> Result<Ask<Row>, String> {
     };
     let ask = match wants(&asked)? {
         Wanted::Nothing => Ask::Nobody,
-        wanted => Ask::One(wanted.on(column)),
+        wanted => Ask::One(Bought { column, wanted }),
     };
     Ok(if opposite { ask.negated() } else { ask })
 }

@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::names::{Looks, numbered};
 use super::rule::{Rule, Term};
 use crate::db::Conn;
-use crate::db::schema::{segment_members, segments};
+use crate::db::schema::segments;
 use crate::fold::key;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -96,7 +96,7 @@ fn within(asked: &Asked, id: i64) -> Result<Ask, String> {
         return Err(format!("Segment #{id} was deleted or made private."));
     };
     match &segment.rule {
-        None => Ok(Ask::One(Source::Members(Box::new(segment_members::segment_id.eq(id))))),
+        None => Ok(Ask::One(Source::Members(id))),
         Some(_) if asked.inside.contains(&id) => {
             Err(format!("Segment “{}” is asked whether it is in itself. Take it out of this filter.", segment.name))
         }

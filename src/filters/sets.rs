@@ -1,21 +1,30 @@
 //! Answers as sets of customers: each condition is asked once for the ids of all who fit, and everything else is set
-//! algebra. A negative is the complement within everyone. All sets of one [`Sets`] come from one snapshot, so what is
-//! counted from them adds up.
+//! algebra. A negative is the complement within everyone.
+//!
+//! Sets are kept between requests ([`cache`]) and are exact all the same: a request opens one [`Snapshot`] of the
+//! database, learns from the change log where in history it stands ([`journal`]), and moves each set it needs to that
+//! very place. Count, waterfall, page and rows of a request come from the same snapshot, so they agree.
+//!
+//! Nothing here writes, and whatever writes does not ask here: its own changes are in no snapshot yet. It asks the
+//! filter's SQL predicate inside its transaction.
 
+mod cache;
+mod journal;
+mod reads;
+
+use super::Filter;
 use super::ask::{Ask, Source};
-use crate::db::Conn;
-use crate::db::schema::customers;
+use crate::db::{self, Conn, Db, Trouble};
+use cache::{Cache, Stand};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use journal::Position;
 use roaring::RoaringBitmap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// A set of customers by id. Ids fit in 32 bits: both migrations check it.
 pub type Ids = RoaringBitmap;
-
-/// The snapshot that sets are asked in; the connection must be inside one transaction.
-pub struct Sets<'a> {
-    conn: &'a mut Conn,
-    pub everyone: Ids,
-}
 
 fn collect(ids: Vec<i64>) -> QueryResult<Ids> {
     let mut ids: Vec<u32> = ids
@@ -28,51 +37,150 @@ fn collect(ids: Vec<i64>) -> QueryResult<Ids> {
     Ids::from_sorted_iter(ids).map_err(|error| diesel::result::Error::DeserializationError(error.into()))
 }
 
-impl Sets<'_> {
-    pub fn open(conn: &mut Conn) -> QueryResult<Sets<'_>> {
-        let everyone = collect(customers::table.select(customers::id).load(conn)?)?;
-        Ok(Sets { conn, everyone })
+/// The sets of one database, shared by all requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Sets {
+    db: Db,
+    cache: Arc<Cache>,
+}
+
+impl Sets {
+    /// `bytes`: how much they may take; as many as suit the number of customers when nobody says.
+    pub fn new(db: Db, bytes: Option<usize>) -> Sets {
+        Sets { db, cache: Arc::new(Cache::new(bytes)) }
     }
 
-    /// Everybody a question is true for.
-    pub fn of(&mut self, ask: Ask) -> QueryResult<Ids> {
-        let everyone = self.everyone.clone();
-        self.within(ask, &everyone, false)
+    /// Answers from one consistent snapshot, on the calling thread.
+    pub fn read_now<T, E: From<Trouble>>(&self, work: impl FnOnce(&mut Snapshot) -> Result<T, E>) -> Result<T, E> {
+        let mut conn = self.db.conn()?;
+        let entered = {
+            let mut journal = self.cache.journal();
+            db::begin_snapshot(&mut conn)?;
+            journal.enter(&mut conn)
+        };
+        let (cache, at) = match entered {
+            Ok(at) => (self.cache.clone(), at),
+            Err(error) => {
+                // Without the log no set can be trusted that somebody else made: everything is asked afresh.
+                tracing::warn!(%error, "the change log cannot be read");
+                db::finish::<(), Trouble>(&mut conn, Err(Trouble::Query(error))).ok();
+                db::begin_snapshot(&mut conn)?;
+                (Arc::default(), 0)
+            }
+        };
+        let done = work(&mut Snapshot { conn: &mut conn, cache, at });
+        db::finish(&mut conn, done)
     }
 
-    /// Those of a few whom it is true for: what a set is patched with when only they have changed.
-    pub fn of_among(&mut self, ask: Ask, few: &Ids) -> QueryResult<Ids> {
-        let few = few & &self.everyone;
-        self.within(ask, &few, true)
+    /// [`Sets::read_now`] on a worker thread: handlers must not block.
+    pub async fn read<T, E>(&self, work: impl FnOnce(&mut Snapshot) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Trouble> + Send + 'static,
+    {
+        let sets = self.clone();
+        actix_web::web::block(move || sets.read_now(work)).await.unwrap_or_else(|_| Err(E::from(Trouble::Stopped)))
     }
 
-    /// The algebra, within everyone or within a few.
-    fn within(&mut self, ask: Ask, all: &Ids, few: bool) -> QueryResult<Ids> {
+    /// How many times everybody was asked so far.
+    pub fn fills(&self) -> u64 {
+        self.cache.fills()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.cache.bytes()
+    }
+}
+
+/// One moment of the database, with what is known about it. As a connection it is for everything that is not a set.
+pub struct Snapshot<'a> {
+    conn: &'a mut Conn,
+    cache: Arc<Cache>,
+    at: Position,
+}
+
+impl Deref for Snapshot<'_> {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        self.conn
+    }
+}
+impl DerefMut for Snapshot<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.conn
+    }
+}
+
+impl Snapshot<'_> {
+    /// The transaction that is open on a connection, for which nothing is known yet: each condition is asked once.
+    /// Nothing may be written while it lives.
+    pub fn alone(conn: &mut Conn) -> Snapshot<'_> {
+        Snapshot { conn, cache: Arc::default(), at: 0 }
+    }
+
+    fn answer(&mut self, source: &Source, now: NaiveDateTime) -> QueryResult<Arc<Ids>> {
+        self.cache.clone().answer(source, &mut Stand { conn: self.conn, at: self.at, now })
+    }
+
+    /// Every customer there is.
+    pub fn everyone(&mut self, now: NaiveDateTime) -> QueryResult<Arc<Ids>> {
+        self.answer(&Source::Anyone, now)
+    }
+
+    /// Everybody a question is true for, at a moment.
+    pub fn of(&mut self, ask: &Ask, now: NaiveDateTime) -> QueryResult<Ids> {
+        let everyone = self.everyone(now)?;
+        self.within(ask, &everyone, now)
+    }
+
+    /// Everybody a filter selects.
+    pub fn matching(&mut self, filter: &Filter) -> QueryResult<Ids> {
+        self.of(&filter.ask(), filter.clock().stamp())
+    }
+
+    /// How many a filter selects. What cannot be had as a set is counted by SQL.
+    pub fn count(&mut self, filter: &Filter) -> QueryResult<i64> {
+        match self.matching(filter) {
+            Ok(ids) => Ok(ids.len() as i64),
+            Err(error) => {
+                tracing::warn!(%error, "a filter is counted by SQL");
+                super::count(filter, self.conn)
+            }
+        }
+    }
+
+    /// True when every condition of a filter was asked before, so that the answer is at hand.
+    pub fn knows(&self, filter: &Filter) -> bool {
+        let mut known = self.cache.has(&Source::Anyone);
+        filter.ask().each(&mut |source| known &= self.cache.has(source));
+        known
+    }
+
+    fn within(&mut self, ask: &Ask, all: &Ids, now: NaiveDateTime) -> QueryResult<Ids> {
         Ok(match ask {
             Ask::Everyone => all.clone(),
             Ask::Nobody => Ids::new(),
-            Ask::One(source) => self.fill(source, all, few)?,
-            Ask::Not(inner) => all - self.within(*inner, all, few)?,
+            // A row without its customer, left by hand, is nobody.
+            Ask::One(source) => all & &*self.answer(source, now)?,
+            Ask::Not(inner) => all - self.within(inner, all, now)?,
             Ask::All(asks) => {
-                let mut left = all.clone();
+                let mut left: Option<Ids> = None;
                 for ask in asks {
-                    left &= self.within(ask, all, few)?;
+                    left = Some(match (left, ask) {
+                        (None, ask) => self.within(ask, all, now)?,
+                        (Some(left), Ask::Not(inner)) => left - self.within(inner, all, now)?,
+                        (Some(left), ask) => left & self.within(ask, all, now)?,
+                    });
                 }
-                left
+                left.unwrap_or_else(|| all.clone())
             }
             Ask::Any(asks) => {
                 let mut any = Ids::new();
                 for ask in asks {
-                    any |= self.within(ask, all, few)?;
+                    any |= self.within(ask, all, now)?;
                 }
                 any
             }
         })
-    }
-
-    fn fill(&mut self, source: Source, all: &Ids, few: bool) -> QueryResult<Ids> {
-        let among = few.then(|| all.iter().map(i64::from).collect());
-        // A row without its customer, left by hand, is nobody.
-        Ok(collect(source.ids(among, self.conn)?)? & all)
     }
 }

@@ -1,23 +1,90 @@
 //! Conditions on tags, decided by rows of `taggings`. Tags are whole names: `VIP` is not `VIP-old`.
 
-use super::ask::Ask;
+use super::ask::{Ask, Source};
 use super::asked::Asked;
+use super::moments::{Edge, Span};
 use super::texts::literal;
-use crate::db::schema::{customers, taggings, tags};
+use crate::db::nodes::On;
+use crate::db::schema::{taggings, tags};
 use crate::fold::fold;
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+/// A row of `taggings`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Tagged {
+    /// With one of these tags.
+    With(Vec<i64>),
+    /// With any other than these.
+    Besides(Vec<i64>),
+    /// With any at all.
+    AtAll,
+    /// With a tag whose name has this folded text in it.
+    Named(String),
+    /// With this tag, between two moments.
+    Within(i64, Span),
+    /// With any tag, between two moments.
+    Meanwhile(Vec<Span>),
+    /// With this tag, from one of these places.
+    From(i64, &'static [&'static str]),
+}
+
+impl Tagged {
+    pub fn on(&self, now: NaiveDateTime) -> On<taggings::table> {
+        match self {
+            Tagged::With(ids) => with(ids),
+            Tagged::Besides(ids) => Box::new(diesel::dsl::not(taggings::tag_id.eq_any(ids.clone()))),
+            Tagged::AtAll => Box::new(taggings::tag_id.gt(0)),
+            Tagged::Named(text) => {
+                let fits = tags::name_folded.like(format!("%{}%", literal(text))).escape('\\');
+                Box::new(taggings::tag_id.eq_any(tags::table.filter(fits).select(tags::id)))
+            }
+            Tagged::Within(id, span) => Box::new(taggings::tag_id.eq(*id).and(during(span, now))),
+            Tagged::Meanwhile(spans) => super::ask::any(spans.iter().map(|span| during(span, now)).collect()),
+            Tagged::From(id, places) => Box::new(taggings::tag_id.eq(*id).and(taggings::source.eq_any(*places))),
+        }
+    }
+
+    /// Who was tagged while an end passed, with whatever tag: few, and found by time alone.
+    pub fn passed(&self, from: NaiveDateTime, to: NaiveDateTime) -> Option<Tagged> {
+        let Tagged::Within(_, span) = self else { return None };
+        let passed = |length| Span { from: Some(Edge::At(from + length)), before: Some(Edge::At(to + length)) };
+        let passed: Vec<Span> = span.moving().map(passed).collect();
+        (!passed.is_empty()).then_some(Tagged::Meanwhile(passed))
+    }
+}
+
+fn with(ids: &[i64]) -> On<taggings::table> {
+    match ids {
+        [id] => Box::new(taggings::tag_id.eq(*id)),
+        _ => Box::new(taggings::tag_id.eq_any(ids.to_vec())),
+    }
+}
+
+fn during(span: &Span, now: NaiveDateTime) -> On<taggings::table> {
+    let range = span.at(now);
+    match (range.from, range.before) {
+        (Some(from), Some(before)) => Box::new(taggings::tagged_at.ge(from).and(taggings::tagged_at.lt(before))),
+        (Some(from), None) => Box::new(taggings::tagged_at.ge(from)),
+        (None, Some(before)) => Box::new(taggings::tagged_at.lt(before)),
+        (None, None) => super::ask::all(Vec::new()),
+    }
+}
+
 fn one(id: i64) -> Ask {
-    Ask::tags(Box::new(taggings::tag_id.eq(id)))
+    Ask::tags(Tagged::With(vec![id]))
 }
 
 /// Any of the given.
 pub fn contains(asked: &Asked) -> Result<Ask, String> {
-    let ids = asked.tags(0)?;
-    Ok(match ids.as_slice() {
-        [id] => one(*id),
-        _ => Ask::tags(Box::new(taggings::tag_id.eq_any(ids))),
-    })
+    Ok(Ask::tags(Tagged::With(sorted(asked.tags(0)?))))
+}
+
+/// The same tags in another order are the same question.
+fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 pub fn contains_all(asked: &Asked) -> Result<Ask, String> {
@@ -26,65 +93,56 @@ pub fn contains_all(asked: &Asked) -> Result<Ask, String> {
 
 /// At least one of the given, and nothing else.
 pub fn contains_only(asked: &Asked) -> Result<Ask, String> {
-    let ids = asked.tags(0)?;
-    let others = Ask::tags(Box::new(diesel::dsl::not(taggings::tag_id.eq_any(ids.clone()))));
-    Ok(Ask::All(vec![Ask::tags(Box::new(taggings::tag_id.eq_any(ids))), others.negated()]))
+    let ids = sorted(asked.tags(0)?);
+    Ok(Ask::All(vec![Ask::tags(Tagged::With(ids.clone())), Ask::tags(Tagged::Besides(ids)).negated()]))
 }
 
 /// Customers who carry no tag at all.
 pub fn none() -> Ask {
-    Ask::tags(Box::new(taggings::tag_id.gt(0))).negated()
+    Ask::tags(Tagged::AtAll).negated()
 }
 
 pub fn is_empty(_: &Asked) -> Result<Ask, String> {
     Ok(none())
 }
 
-macro_rules! counted {
-    ($asked:ident, $compare:ident) => {{
-        let carried = taggings::table.filter(taggings::customer_id.eq(customers::id)).count().single_value();
-        let n = i64::from($asked.number(0)?);
-        Ok(Ask::One(super::ask::Source::Own(Box::new(carried.assume_not_null().$compare(n)))))
-    }};
+/// Whoever carries none has no row to count, so counts are built of "at least".
+fn at_least(n: u32) -> Ask {
+    match n {
+        0 => Ask::Everyone,
+        n => Ask::One(Source::Carrying(n)),
+    }
 }
 
 pub fn count_eq(asked: &Asked) -> Result<Ask, String> {
-    counted!(asked, eq)
+    let n = asked.number(0)?;
+    Ok(Ask::All(vec![at_least(n), at_least(n + 1).negated()]))
 }
 
 pub fn count_gte(asked: &Asked) -> Result<Ask, String> {
-    counted!(asked, ge)
+    Ok(at_least(asked.number(0)?))
 }
 
 pub fn count_lte(asked: &Asked) -> Result<Ask, String> {
-    counted!(asked, le)
+    Ok(at_least(asked.number(0)? + 1).negated())
 }
 
 pub fn any_name_contains(asked: &Asked) -> Result<Ask, String> {
-    let pattern = format!("%{}%", literal(&fold(asked.text(0)?)));
-    Ok(Ask::tags(Box::new(
-        taggings::tag_id.eq_any(tags::table.filter(tags::name_folded.like(pattern).escape('\\')).select(tags::id)),
-    )))
+    Ok(Ask::tags(Tagged::Named(fold(asked.text(0)?))))
 }
 
 pub fn tagged_in_the_last(asked: &Asked) -> Result<Ask, String> {
-    let id = asked.tag(0)?;
-    let range = super::times::until_now(asked)?;
-    let (Some(from), Some(before)) = (range.from, range.before) else { return Ok(one(id)) };
-    Ok(Ask::tags(Box::new(
-        taggings::tag_id.eq(id).and(taggings::tagged_at.ge(from)).and(taggings::tagged_at.lt(before)),
-    )))
+    Ok(Ask::tags(Tagged::Within(asked.tag(0)?, super::times::until_now(asked)?)))
 }
 
 pub fn tagged_by(asked: &Asked) -> Result<Ask, String> {
-    let id = asked.tag(0)?;
     // What an agent does, she does on a profile, in a list, in a conversation or in bulk.
-    let sources: &[&str] = match asked.word(1) {
+    let places: &[&str] = match asked.word(1) {
         "agent" => &["profile", "list", "conversation", "bulk"],
         "import" => &["import"],
         "campaign" => &["campaign"],
         "API" => &["api"],
         _ => return Err("Say who tagged: agent, import, campaign or API.".into()),
     };
-    Ok(Ask::tags(Box::new(taggings::tag_id.eq(id).and(taggings::source.eq_any(sources)))))
+    Ok(Ask::tags(Tagged::From(asked.tag(0)?, places)))
 }

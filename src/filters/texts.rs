@@ -52,9 +52,9 @@ fn compare(asked: &Asked, typed: &str, place: Place) -> Result<Wanted, String> {
     let plus = if phone { "+" } else { "" };
     Ok(match place {
         Place::Whole => Wanted::OneOf(vec![format!("{plus}{wanted}")]),
-        Place::Anywhere => Wanted::Like(format!("%{}%", literal(&wanted))),
-        Place::Start => Wanted::Like(format!("{plus}{}%", literal(&wanted))),
-        Place::End => Wanted::Like(format!("%{}", literal(&wanted))),
+        Place::Anywhere => Wanted::Holds(wanted),
+        Place::Start => Wanted::Starts(format!("{plus}{wanted}")),
+        Place::End => Wanted::Ends(wanted),
     })
 }
 
@@ -120,6 +120,6 @@ pub fn domain_is(asked: &Asked) -> Result<Wanted, String> {
     let domain = fold(asked.text(0)?.trim_start_matches('@'));
     match domain.is_empty() {
         true => Err("Say which domain, for example example.com.".into()),
-        false => Ok(Wanted::Like(format!("%@{}", literal(&domain)))),
+        false => Ok(Wanted::Ends(format!("@{domain}"))),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::asked::Asked;
 use super::fields::types::DATE;
-use super::moments::{Extent, Range, When};
+use super::moments::{Extent, Span, When};
 use super::rule::Unit;
 use super::wanted::{Numbers, Wanted};
 use chrono::{Datelike, Days, NaiveDate};
@@ -76,7 +76,7 @@ pub fn told(operator: &str, asked: &Asked) -> Option<String> {
 fn wanted(operator: &str, asked: &Asked) -> Result<Wanted, String> {
     let extent = extent(operator, asked).unwrap_or_else(|| Err(beyond()))?;
     if !asked.field.is(DATE) {
-        return Ok(Wanted::Times(vec![asked.clock.range(&extent)]));
+        return Ok(Wanted::Times(vec![asked.clock.span(&extent)]));
     }
     let (first, last) = extent.days(asked.clock).ok_or_else(|| {
         format!("{} is a day without a time. Ask in days, weeks, months or years.", asked.field.label)
@@ -106,7 +106,7 @@ fn anniversaries(asked: &Asked, n: u32) -> Result<Wanted, String> {
         true => Wanted::MonthDays(
             asked.clock.anniversary_days(n).into_iter().map(|(month, day)| format!("{month:02}-{day:02}")).collect(),
         ),
-        false => Wanted::Times(asked.clock.anniversaries(n)),
+        false => Wanted::Times(asked.clock.anniversaries(n).into_iter().map(Span::from).collect()),
     })
 }
 
@@ -119,6 +119,6 @@ pub fn anniversary_in_the_next(asked: &Asked) -> Result<Wanted, String> {
 }
 
 /// From then until now, for what is kept with a time of its own.
-pub fn until_now(asked: &Asked) -> Result<Range, String> {
-    Ok(asked.clock.range(&extent("tagged_in_the_last", asked).unwrap_or_else(|| Err(beyond()))?))
+pub fn until_now(asked: &Asked) -> Result<Span, String> {
+    Ok(asked.clock.span(&extent("tagged_in_the_last", asked).unwrap_or_else(|| Err(beyond()))?))
 }

@@ -3,10 +3,10 @@
 
 use super::Filter;
 use super::rule::{Join, Rule};
-use super::sets::{Ids, Sets};
-use crate::db::Conn;
+use super::sets::{Ids, Snapshot};
 use diesel::QueryResult;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a row does to those who came to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,35 +26,36 @@ pub struct Fall {
 }
 
 /// The figures of every row that can be asked, by path. Rows about a single purchase have none.
-pub fn falls(filter: &Filter, conn: &mut Conn) -> QueryResult<HashMap<Vec<usize>, Fall>> {
-    let mut water = Water { filter, sets: Sets::open(conn)?, falls: HashMap::new() };
-    let everyone = water.sets.everyone.clone();
+pub fn falls(filter: &Filter, at: &mut Snapshot) -> QueryResult<HashMap<Vec<usize>, Fall>> {
+    let everyone = at.everyone(filter.clock().stamp())?;
+    let mut water = Water { filter, at, everyone: everyone.clone(), falls: HashMap::new() };
     if let Rule::Group(join, rows) = filter.rule() {
-        water.group(*join, rows, &mut Vec::new(), everyone)?;
+        water.group(*join, rows, &mut Vec::new(), Ids::clone(&everyone))?;
     }
     Ok(water.falls)
 }
 
-struct Water<'a> {
+struct Water<'a, 'c> {
     filter: &'a Filter,
-    sets: Sets<'a>,
+    at: &'a mut Snapshot<'c>,
+    everyone: Arc<Ids>,
     falls: HashMap<Vec<usize>, Fall>,
 }
 
-impl Water<'_> {
+impl Water<'_, '_> {
     /// Writes the figures of the rows of a group and gives who is in it; `None` when one of them is in error. `came` are
     /// those who are left before the group.
     fn group(&mut self, join: Join, rows: &[Rule], path: &mut Vec<usize>, came: Ids) -> QueryResult<Option<Ids>> {
         let (mut left, mut within) = (came.clone(), Some(Ids::new()));
         if join == Join::All {
-            within = Some(self.sets.everyone.clone());
+            within = Some(Ids::clone(&self.everyone));
         }
         for (place, row) in rows.iter().enumerate() {
             path.push(place);
             let matched = match row {
                 Rule::Group(inner, rows) => self.group(*inner, rows, path, left.clone())?,
                 Rule::Where(condition) => match self.filter.ground().ask(condition) {
-                    Ok(ask) => Some(self.sets.of(ask)?),
+                    Ok(ask) => Some(self.at.of(&ask, self.filter.clock().stamp())?),
                     Err(_) => None,
                 },
             };
@@ -82,6 +83,6 @@ impl Water<'_> {
         let empty = rows.is_empty();
         Ok(within
             .filter(|_| !empty)
-            .map(|within| if join == Join::None { &self.sets.everyone - within } else { within }))
+            .map(|within| if join == Join::None { &*self.everyone - within } else { within }))
     }
 }

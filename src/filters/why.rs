@@ -106,7 +106,7 @@ impl Asking<'_> {
 
     fn holds(&mut self, condition: &Condition) -> QueryResult<Option<bool>> {
         let Ok(ask) = self.filter.ground().ask(condition) else { return Ok(None) };
-        self.is(ask.predicate()).map(Some)
+        self.is(ask.predicate(self.filter.clock().stamp())).map(Some)
     }
 
     fn is(&mut self, who: super::Predicate) -> QueryResult<bool> {

@@ -15,13 +15,13 @@ use muster::filters::builder::Builder;
 use muster::filters::fields::{Field, Fields, Scope};
 use muster::filters::operators::{Input, Operator, Piece};
 use muster::filters::rule::{Condition, Join, Part, Term, Unit};
-use muster::filters::sets::{Ids, Sets};
+use muster::filters::sets::Snapshot;
 use muster::filters::{Filter, Rule, form, waterfall, why};
 use muster::purchases::{self, Bought};
 use muster::segments::{Kind, Segment, Wish};
 use muster::tags::{self, Mark, Source, Tag};
 use muster::workspace::{Clock, Workspace};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 const TAGS: [&str; 5] = ["VIP", "VIP-old", "Wholesale", "Café", "Press"];
@@ -302,12 +302,18 @@ fn agree(rule: &Rule, world: &World, dice: &mut Rng, conn: &mut Conn) -> Result<
     let text = filter.text();
     assert_eq!(selected(&filter, conn)?, meant, "by SQL: {text}, at {} in {}", world.clock.now, world.clock.zone);
 
-    let set: Vec<i64> = Sets::open(conn)?.of(filter.ask())?.iter().map(i64::from).collect();
+    let set: Vec<i64> = Snapshot::alone(conn).matching(&filter)?.iter().map(i64::from).collect();
     assert_eq!(set, meant, "as a set: {text}");
-    let few: Ids = world.people.iter().filter(|_| dice.bool()).map(|(id, _)| *id as u32).collect();
-    let patch: Vec<i64> = Sets::open(conn)?.of_among(filter.ask(), &few)?.iter().map(i64::from).collect();
-    let expected: Vec<i64> = meant.iter().copied().filter(|id| few.contains(*id as u32)).collect();
-    assert_eq!(patch, expected, "among a few: {text}");
+    let few: Vec<i64> = world.people.iter().filter(|_| dice.bool()).map(|(id, _)| *id).collect();
+    let (ask, now) = (filter.ask(), world.clock.stamp());
+    let mut sources = Vec::new();
+    ask.each(&mut |source| sources.push(source));
+    for source in sources {
+        let mut whole: BTreeSet<i64> = source.ids(None, now, conn)?.into_iter().collect();
+        whole.retain(|id| few.contains(id));
+        let patch: BTreeSet<i64> = source.ids(Some(few.clone()), now, conn)?.into_iter().collect();
+        assert_eq!(patch, whole, "{source:?} among a few, in {text}");
+    }
 
     let opposite = Rule::Group(Join::None, vec![rule.clone()]);
     let others = selected(&Filter::check(&opposite, conn, &world.clock)?, conn)?;
@@ -339,7 +345,7 @@ fn agree(rule: &Rule, world: &World, dice: &mut Rng, conn: &mut Conn) -> Result<
     }
 
     let Rule::Group(join, rows) = filter.rule() else { panic!("the root is a group") };
-    let falls = waterfall::falls(&filter, conn)?;
+    let falls = waterfall::falls(&filter, &mut Snapshot::alone(conn))?;
     let mut left: Vec<&Person> = world.people.iter().map(|(_, person)| person).collect();
     for (place, row) in rows.iter().enumerate() {
         let fall = falls[&vec![place]];

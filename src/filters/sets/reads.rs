@@ -1,0 +1,64 @@
+//! What the answers of a condition are read from, in the words of the change log: which table, and what narrows it.
+
+use crate::db::changes::{self, Change};
+use crate::filters::ask::Source;
+use crate::filters::taggings::Tagged;
+
+/// A part of a table. A set of answers stays true as long as nothing in it changes.
+#[derive(Clone, Debug)]
+pub struct Reads {
+    table: i16,
+    keys: Keys,
+}
+
+#[derive(Clone, Debug)]
+enum Keys {
+    All,
+    /// Rows of these tags, segments, fields or channels.
+    These(Vec<i64>),
+    /// These columns of `customers`: one bit each.
+    Columns(i64),
+}
+
+impl Reads {
+    /// True when a change may alter what is read here.
+    pub fn is_touched_by(&self, change: &Change) -> bool {
+        self.table == change.source
+            && match &self.keys {
+                Keys::All => true,
+                Keys::These(keys) => change.key == changes::WHOLE || keys.contains(&change.key),
+                Keys::Columns(bits) => change.key & bits != 0,
+            }
+    }
+
+    fn all(table: i16) -> Reads {
+        Reads { table, keys: Keys::All }
+    }
+
+    fn these(table: i16, keys: &[i64]) -> Reads {
+        Reads { table, keys: Keys::These(keys.to_vec()) }
+    }
+}
+
+impl Source {
+    pub fn reads(&self) -> Vec<Reads> {
+        match self {
+            Source::Anyone => vec![Reads { table: changes::CUSTOMERS, keys: Keys::Columns(changes::CAME_OR_WENT) }],
+            Source::Own(column, _) => {
+                // A column the log does not tell apart changes with every edit.
+                let bits = changes::customer_bit(column.name).unwrap_or(-1) | changes::CAME_OR_WENT;
+                vec![Reads { table: changes::CUSTOMERS, keys: Keys::Columns(bits) }]
+            }
+            Source::Tags(Tagged::With(ids)) => vec![Reads::these(changes::TAGGINGS, ids)],
+            Source::Tags(Tagged::Within(id, _) | Tagged::From(id, _)) => vec![Reads::these(changes::TAGGINGS, &[*id])],
+            Source::Tags(Tagged::Named(_)) => vec![Reads::all(changes::TAGGINGS), Reads::all(changes::TAGS)],
+            Source::Tags(Tagged::Besides(_) | Tagged::AtAll | Tagged::Meanwhile(_)) | Source::Carrying(_) => {
+                vec![Reads::all(changes::TAGGINGS)]
+            }
+            Source::Consents(said) => vec![Reads::these(changes::CONSENTS, &[changes::channel_key(said.channel)])],
+            Source::Members(id) => vec![Reads::these(changes::SEGMENT_MEMBERS, &[*id])],
+            Source::Values(id, _) => vec![Reads::these(changes::CUSTOM_VALUES, &[*id])],
+            Source::Purchases(_) => vec![Reads::all(changes::PURCHASES)],
+        }
+    }
+}
