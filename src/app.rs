@@ -10,6 +10,7 @@ use crate::agents::Access::{Needs, Public, SignedIn};
 use crate::agents::{Access, Right, guard, sessions};
 use crate::config::Config;
 use crate::db::{Db, Trouble};
+use crate::filters::sets::Sets;
 use crate::imports::files;
 use crate::views::sidebar;
 use crate::web::{cross_site, headers, problems};
@@ -63,7 +64,6 @@ doors! {
     GET "/tags/{id:\\d+}/delete" Needs(Right::ManageTags) => crate::tags::pages::ask_delete;
     POST "/tags/{id:\\d+}/delete" Needs(Right::ManageTags) => crate::tags::pages::delete;
     POST "/customers/filter" Needs(Right::Customers) => crate::filters::pages::apply;
-    GET "/customers/filter/figures" Needs(Right::Customers) => crate::filters::pages::figures;
     GET "/customers/filter/values/{field}" Needs(Right::Customers) => crate::filters::pages::values;
     GET "/setup" Public => crate::agents::setup::new;
     POST "/setup" Public => crate::agents::setup::create;
@@ -148,13 +148,15 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     db.write_now::<_, Trouble>(|conn| Ok(files::tidy(&uploads, &Workspace::load(conn)?.clock(), conn)?))
         .map_err(|error| std::io::Error::other(format!("the imports cannot be looked through: {error}")))?;
     let workers = config.workers;
-    let data = (Data::new(db), Data::new(config), Data::new(guard::Opened::default()));
+    let sets = Sets::new(db.clone(), config.sets_memory.map(|mib| mib << 20));
+    let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
     let server = HttpServer::new(move || {
-        let (db, config, opened) = data.clone();
+        let (db, sets, config, opened) = data.clone();
         let cookies = sessions::Cookies { db: Data::clone(&db), secure: config.secure(), key: key.clone() };
         // The layer added last is the first to see a request.
         Site::new()
             .app_data(db)
+            .app_data(sets)
             .app_data(config)
             .app_data(opened)
             .app_data(FormConfig::default().limit(256 << 10))

@@ -37,6 +37,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N")]
     pub workers: Option<usize>,
 
+    /// Memory for answers at hand, in MiB [default: 48, and 100 more for every million customers]
+    #[arg(long, env = "MUSTER_SETS_MEMORY", value_name = "MIB")]
+    pub sets_memory: Option<usize>,
+
     /// Log lines as JSON
     #[arg(long, env = "MUSTER_LOG_JSON")]
     pub log_json: bool,
@@ -51,6 +55,7 @@ impl Default for Config {
             data_dir: None,
             upload_limit: 1024,
             workers: None,
+            sets_memory: None,
             log_json: false,
         }
     }
@@ -65,6 +70,7 @@ impl Config {
             data_dir: None,
             upload_limit: 1024,
             workers: None,
+            sets_memory: None,
             log_json: false,
         }
     }

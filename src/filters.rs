@@ -63,6 +63,7 @@ use operators::Operator;
 use rule::{Condition, DEEPEST, MOST_CONDITIONS};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use wanted::Wanted;
 
 /// A yes/no question about one customer. A missing value answers no, so NOT means what people think.
@@ -148,7 +149,7 @@ pub struct Known {
 pub struct Filter {
     rule: Rule,
     clock: Clock,
-    known: Known,
+    known: Arc<Known>,
     /// The segment it is the filter of, if any.
     inside: Vec<i64>,
     problems: Vec<Problem>,
@@ -161,17 +162,22 @@ pub struct Filter {
 impl Filter {
     /// Resolves names against the database and reads the values. A filter with problems selects nobody (SPEC 2.1 rule 6).
     pub fn check(rule: &Rule, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
-        Filter::check_inside(rule, Vec::new(), conn, clock)
+        let mut checked = Filter::check_each(vec![(rule.clone(), None)], conn, clock)?;
+        Ok(checked.pop().unwrap_or_else(|| Filter::everybody(clock)))
     }
 
-    /// The same for the filter of a segment: it may not ask for that segment, however far behind others.
-    pub fn check_of_segment(rule: &Rule, segment: i64, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
-        Filter::check_inside(rule, vec![segment], conn, clock)
+    /// The same for many rules, with as many questions as for one. A rule may be the filter `of` a segment: then it may
+    /// not ask for that segment, however far behind others.
+    pub fn check_each(rules: Vec<(Rule, Option<i64>)>, conn: &mut Conn, clock: &Clock) -> QueryResult<Vec<Filter>> {
+        let (mut rules, of): (Vec<Rule>, Vec<Option<i64>>) =
+            rules.into_iter().map(|(rule, of)| (rule.rooted(), of)).unzip();
+        let known = Arc::new(names::resolve(&mut rules, conn)?);
+        let checked = |(rule, of): (Rule, Option<i64>)| Filter::checked(rule, of, known.clone(), clock);
+        Ok(rules.into_iter().zip(of).map(checked).collect())
     }
 
-    fn check_inside(rule: &Rule, inside: Vec<i64>, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
-        let mut rule = rule.clone().rooted();
-        let known = names::resolve(&mut rule, conn)?;
+    fn checked(rule: Rule, of: Option<i64>, known: Arc<Known>, clock: &Clock) -> Filter {
+        let inside = Vec::from_iter(of);
         let mut problems = Vec::new();
         let conditions = rule.conditions();
         if conditions > MOST_CONDITIONS {
@@ -189,15 +195,14 @@ impl Filter {
         if !rule.is_empty() {
             Ground { clock, known: &known, inside: &inside }.look(&rule, &mut Vec::new(), &mut problems);
         }
-        Ok(Filter { rule, clock: *clock, known, inside, problems, members_of: None, also: Vec::new() })
+        Filter { rule, clock: *clock, known, inside, problems, members_of: None, also: Vec::new() }
     }
 
-    fn bare(members_of: Option<i64>) -> Filter {
-        let clock = Clock { now: chrono::DateTime::UNIX_EPOCH, zone: chrono_tz::UTC };
+    fn bare(members_of: Option<i64>, clock: &Clock) -> Filter {
         Filter {
             rule: Rule::default(),
-            clock,
-            known: Known::default(),
+            clock: *clock,
+            known: Arc::default(),
             inside: Vec::new(),
             problems: Vec::new(),
             members_of,
@@ -206,13 +211,13 @@ impl Filter {
     }
 
     /// The members of a static segment.
-    pub fn members(segment_id: i64) -> Filter {
-        Filter::bare(Some(segment_id))
+    pub fn members(segment_id: i64, clock: &Clock) -> Filter {
+        Filter::bare(Some(segment_id), clock)
     }
 
     /// The empty tree.
-    pub fn everybody() -> Filter {
-        Filter::bare(None)
+    pub fn everybody(clock: &Clock) -> Filter {
+        Filter::bare(None, clock)
     }
 
     /// Who matches this and `other`.

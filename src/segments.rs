@@ -16,6 +16,7 @@ use crate::agents::{Caller, Right};
 use crate::db::schema::segments;
 use crate::db::{Backend, Conn, Trouble};
 use crate::filters::fields::Fields;
+use crate::filters::rule::Join;
 use crate::filters::{Filter, Mistake, Rule};
 use crate::fold::{filled, key};
 use crate::workspace::Clock;
@@ -144,10 +145,7 @@ pub fn clean_name(raw: &str) -> Result<String, Problem> {
 
 /// A filter that may be saved: it asks something, and nothing is wrong with it, not even as the filter `of` a segment.
 fn saveable(rule: &Rule, of: Option<i64>, conn: &mut Conn, clock: &Clock) -> Result<Filter, Problem> {
-    let filter = match of {
-        Some(id) => Filter::check_of_segment(rule, id, conn, clock)?,
-        None => Filter::check(rule, conn, clock)?,
-    };
+    let filter = Filter::check_each(vec![(rule.clone(), of)], conn, clock)?.pop().unwrap_or_else(|| Filter::everybody(clock));
     if rule.is_empty() {
         return Err(Problem::Filter(
             "An empty filter cannot be saved. For everybody, use the condition “everyone”.".into(),
@@ -283,14 +281,24 @@ impl Segment {
 
     /// Who is in it, asked afresh.
     pub fn filter(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
-        match self.kind() {
-            Kind::Static => Ok(Filter::members(self.id)),
-            Kind::Dynamic => match self.rule(&Fields::load(conn)?) {
-                Ok(Some(rule)) => Filter::check_of_segment(&rule, self.id, conn, clock),
-                // What cannot be read selects nobody: an empty group inside is a problem of its own.
-                _ => Filter::check(&Rule::Group(crate::filters::rule::Join::All, vec![Rule::default()]), conn, clock),
-            },
-        }
+        let mut filters = Segment::filters(std::slice::from_ref(self), conn, clock)?;
+        Ok(filters.pop().unwrap_or_else(|| Filter::members(self.id, clock)))
+    }
+
+    /// Who is in each of many, with as many questions as for one.
+    pub fn filters(segments: &[Segment], conn: &mut Conn, clock: &Clock) -> QueryResult<Vec<Filter>> {
+        let fields = Fields::load(conn)?;
+        let rules = segments.iter().filter(|segment| segment.is_dynamic()).map(|segment| {
+            // What cannot be read selects nobody: an empty group inside is a problem of its own.
+            let nobody = || Rule::Group(Join::All, vec![Rule::default()]);
+            (segment.rule(&fields).ok().flatten().unwrap_or_else(nobody), Some(segment.id))
+        });
+        let mut asked = Filter::check_each(rules.collect(), conn, clock)?.into_iter();
+        let filter = |segment: &Segment| match segment.kind() {
+            Kind::Static => Filter::members(segment.id, clock),
+            Kind::Dynamic => asked.next().unwrap_or_else(|| Filter::members(segment.id, clock)),
+        };
+        Ok(segments.iter().map(filter).collect())
     }
 
     #[allow(clippy::type_complexity)]

@@ -9,6 +9,7 @@ use crate::agents::{Caller, audit};
 use crate::custom_fields::{self, CustomField};
 use crate::db::schema::{consents, taggings};
 use crate::db::{Conn, Db, Trouble, dialect};
+use crate::filters::sets::{Sets, Snapshot};
 use crate::filters::{self, Filter, Mistake, Rule};
 use crate::tags::{self, Mark, Source, Tag};
 use crate::web::Error;
@@ -150,16 +151,16 @@ fn filter(params: &Params, within: Option<Filter>, conn: &mut Conn, clock: &Cloc
 /// segment's own filter, by the same clock.
 pub fn list(
     params: &Params,
-    conn: &mut Conn,
+    at: &mut Snapshot,
     within: impl FnOnce(&mut Conn, &Clock) -> Result<Option<Filter>, Refusal>,
 ) -> Result<Value, Refusal> {
-    let workspace = Workspace::load(conn)?;
+    let workspace = Workspace::load(at)?;
     let clock = params.clock(&workspace)?;
-    let within = within(conn, &clock)?;
-    let filter = filter(params, within, conn, &clock)?;
-    let list = List::load(&filter, &params.page()?, conn)?;
+    let within = within(at, &clock)?;
+    let filter = filter(params, within, at, &clock)?;
+    let list = List::load(&filter, &params.page()?, at)?;
     let ids: Vec<i64> = list.rows.iter().map(|row| row.customer.id).collect();
-    let more = More::of(&ids, conn)?;
+    let more = More::of(&ids, at)?;
     let customers: Vec<Value> = list.rows.iter().map(|row| view(row, &more)).collect();
     Ok(json!({ "total": list.total, "customers": customers, "next_cursor": list.next }))
 }
@@ -243,16 +244,16 @@ fn one(id: i64, conn: &mut Conn) -> Result<Value, Refusal> {
 }
 
 /// `GET /api/v1/customers`
-pub async fn index(db: Data<Db>, params: Query<Params>) -> Result<HttpResponse, Error> {
-    respond(StatusCode::OK, db.read(move |conn| list(&params, conn, |_, _| Ok(None))).await)
+pub async fn index(sets: Data<Sets>, params: Query<Params>) -> Result<HttpResponse, Error> {
+    respond(StatusCode::OK, sets.read(move |at| list(&params, at, |_, _| Ok(None))).await)
 }
 
 /// `GET /api/v1/customers/count`
-pub async fn count(db: Data<Db>, params: Query<Params>) -> Result<HttpResponse, Error> {
-    let counted = db.read(move |conn| {
-        let clock = params.clock(&Workspace::load(conn)?)?;
-        let filter = filter(&params, None, conn, &clock)?;
-        Ok::<_, Refusal>(json!({ "count": filters::count(&filter, conn)? }))
+pub async fn count(sets: Data<Sets>, params: Query<Params>) -> Result<HttpResponse, Error> {
+    let counted = sets.read(move |at| {
+        let clock = params.clock(&Workspace::load(at)?)?;
+        let filter = filter(&params, None, at, &clock)?;
+        Ok::<_, Refusal>(json!({ "count": at.count(&filter)? }))
     });
     respond(StatusCode::OK, counted.await)
 }

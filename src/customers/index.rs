@@ -1,6 +1,5 @@
 //! The list of customers: the question, its builder, who matches; as an address says it, or as a view keeps it.
 
-use super::Customer;
 use super::columns::Columns;
 use super::list::{List, Page, ROWS, Sort};
 use super::picker::{Choice, Picker};
@@ -12,6 +11,7 @@ use crate::exports;
 use crate::filters::builder::{self, Builder};
 use crate::filters::fields::Fields;
 use crate::filters::sentence::Bit;
+use crate::filters::sets::{Sets, Snapshot};
 use crate::filters::{self, Filter, stored};
 use crate::segments::Segment;
 use crate::views::View;
@@ -139,6 +139,7 @@ impl Answer {
 /// `GET /customers`.
 pub async fn index(
     db: Data<Db>,
+    sets: Data<Sets>,
     chrome: Chrome,
     htmx: Htmx,
     caller: Caller,
@@ -157,7 +158,7 @@ pub async fn index(
         }
     }
     let picked = asked.columns.picked;
-    let answer = db.read(move |conn| answer(&asked, &caller, conn)).await?;
+    let answer = sets.read(move |at| answer(&asked, &caller, at)).await?;
     // The form of the picker says at length what an address says in a word.
     if picked && !htmx.is_fragment() {
         return Ok(see_other(&answer.address));
@@ -172,39 +173,39 @@ pub async fn index(
     Ok(shown)
 }
 
-fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Error> {
-    let workspace = Workspace::load(conn)?;
+fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, Error> {
+    let workspace = Workspace::load(at)?;
     let clock = workspace.clock();
     let page = Sort::asked(&asked.sort).and_then(|sort| Page::read(sort, asked.cursor.as_deref(), ROWS));
     let page = page.map_err(Error::Unprocessable)?;
-    let fields = CustomField::all(conn)?;
+    let fields = CustomField::all(at)?;
     let columns = asked.columns.columns(&fields).map_err(Error::Unprocessable)?;
-    let view = asked.view(caller, conn)?;
+    let view = asked.view(caller, at)?;
     // The address keeps the filter as it was asked for: `~KEY` stays short. A view alone would be opened afresh.
     let spelled = asked.filter.as_str();
     let order = if view.is_some() { page.sort.spell() } else { asked.sort.clone() };
     let (shown, id) = (columns.spell(), view.as_ref().map(|view| view.id.to_string()).unwrap_or_default());
-    let (filter, builder) = match stored::open(&asked.filter, conn)? {
+    let (filter, builder) = match stored::open(&asked.filter, at)? {
         Ok(rule) => {
-            let filter = Filter::check(&rule, conn, &clock)?;
-            let builder = Builder::of(&filter, &order, conn)?.spelled(spelled);
+            let filter = Filter::check(&rule, at, &clock)?;
+            let builder = Builder::of(&filter, &order, at)?;
             (Some(filter), builder)
         }
-        Err(mistake) => (None, Builder::mistaken(spelled, &mistake, &order, &Fields::load(conn)?)),
+        Err(mistake) => (None, Builder::mistaken(spelled, &mistake, &order, &Fields::load(at)?)),
     };
     let list = match &filter {
-        Some(filter) => List::load(filter, &page, conn)?.showing(&filter.tags()),
+        Some(filter) => List::load(filter, &page, at)?.showing(&filter.tags()),
         None => List { rows: Vec::new(), total: 0, next: None, previous: None, from: 0 },
     };
     let builder = builder.carrying(&[("columns", &shown), ("view", &id)]);
     let carried = [("filter", spelled), ("columns", shown.as_str()), ("view", id.as_str())];
     let wish = Wish { columns: &columns, workspace: &workspace, clock: &clock, target: "#answer", pick: true };
     let link = |changes: &[(&str, &str)]| web::address("/customers", &[&carried, changes].concat());
-    let table = Table::of(list, &page, &wish, link, conn)?;
+    let table = Table::of(list, &page, &wish, link, at)?;
     let beside = vec![("filter", spelled.into()), ("sort", asked.sort.clone()), ("view", id.clone())];
     let view = match view {
         Some(view) => Some(Opened {
-            changed: !view.shows(filter.as_ref(), &columns, &page.sort, conn, &clock)?,
+            changed: !view.shows(filter.as_ref(), &columns, &page.sort, at, &clock)?,
             may_change: view.may_change(caller),
             view,
         }),
@@ -213,7 +214,7 @@ fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Err
     Ok(Answer {
         sentence: filter.as_ref().map(builder::sentence).unwrap_or_default(),
         total: table.total,
-        everybody: Customer::all(conn)?,
+        everybody: at.everyone(clock.stamp())?.len() as i64,
         picker: Picker::of(&columns, &fields, "/customers", beside, "#answer", asked.columns.steps()),
         address: link(&[("sort", &asked.sort)]),
         cleared: web::address("/customers", &[("columns", &shown), ("sort", &asked.sort)]),
@@ -223,7 +224,7 @@ fn answer(asked: &Asked, caller: &Caller, conn: &mut Conn) -> Result<Answer, Err
         filter: filter.map(|filter| filter.text()).unwrap_or_default(),
         sort: page.sort.spell(),
         columns: shown,
-        segments: Segment::joinable(caller, conn)?,
+        segments: Segment::joinable(caller, at)?,
         may_share: caller.may(Right::ShareSegments),
         missing: asked.missing.clone(),
         view,

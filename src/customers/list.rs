@@ -14,7 +14,8 @@ pub use order::Sort;
 use super::Customer;
 use crate::db::Conn;
 use crate::db::schema::customers;
-use crate::filters::{self, Filter, Predicate};
+use crate::filters::sets::Snapshot;
+use crate::filters::{Filter, Predicate};
 use crate::tags::{self, Tag};
 use diesel::prelude::*;
 use place::{Cursor, Place};
@@ -69,8 +70,9 @@ pub struct Row {
 }
 
 impl List {
-    pub fn load(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<List> {
-        let total = filters::count(filter, conn)?;
+    pub fn load(filter: &Filter, page: &Page, at: &mut Snapshot) -> QueryResult<List> {
+        let total = at.count(filter)?;
+        let conn: &mut Conn = at;
         let mut found = Found::load(filter, page, conn)?;
         if found.customers.is_empty() && page.cursor.as_ref().is_some_and(|cursor| cursor.back) {
             // Those before have gone in the meantime: this is the beginning now.

@@ -3,18 +3,18 @@
 use super::caret::Caret;
 use super::fields::types::{CHOICE, COUNTRY, MONEY, YES_NO};
 use super::fields::{Field, Fields, Scope};
+use super::figures::Figures;
 use super::form::spell_path;
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, MOST_CONDITIONS, Part, Rule, Unit};
 use super::sentence::{Bit, bits};
-use super::{Filter, Mistake, times, values, without_value};
-use crate::db::Conn;
-use crate::db::schema::{customers, tags};
+use super::sets::Snapshot;
+use super::{Filter, Mistake, times, values, waterfall, without_value};
+use crate::db::schema::tags;
 use crate::filters::asked::Asked;
 use askama::Template;
 use diesel::prelude::*;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 
 /// The builder of one page: the form, its text, and what is wrong with it.
 #[derive(Template)]
@@ -29,8 +29,6 @@ pub struct Builder {
     /// What is wrong with the filter as a whole.
     pub limits: Vec<String>,
     pub full: bool,
-    /// The filter as an address holds it.
-    pub spelled: String,
     /// What the list shows, carried along as it stands in the address.
     pub carried: Vec<(String, String)>,
 }
@@ -51,8 +49,8 @@ pub struct Group {
     pub inner: bool,
     /// Figures stand beside it: it is not about one purchase.
     pub counted: bool,
-    /// They will come: nothing in it is in error.
-    pub waits: bool,
+    /// What it does to those who are left before it; nothing where something in it is in error.
+    pub figures: Option<Figures>,
 }
 
 pub enum Row {
@@ -86,10 +84,8 @@ pub struct Drawn {
     pub without: Option<i64>,
     /// The rows of the filter over one purchase.
     pub inner: Option<Group>,
-    /// It is about one purchase itself: no customers are counted for it.
-    pub of_purchase: bool,
-    /// Its figures will come: nothing in it is in error.
-    pub waits: bool,
+    /// Nothing for a row in error, and for one about one purchase itself.
+    pub figures: Option<Figures>,
 }
 
 pub enum Hole {
@@ -112,19 +108,20 @@ impl askama::filters::HtmlSafe for Group {}
 impl askama::filters::HtmlSafe for Drawn {}
 
 impl Builder {
-    /// Draws a filter that could be read. Asks the database for colours and for the size of "no value".
-    pub fn of(filter: &Filter, sort: &str, conn: &mut Conn) -> QueryResult<Builder> {
+    /// Draws a filter that could be read, with the figures beside its rows.
+    pub fn of(filter: &Filter, sort: &str, at: &mut Snapshot) -> QueryResult<Builder> {
         let ids = filter.tags();
         let colours: HashMap<i64, String> = match ids.is_empty() {
             true => HashMap::new(),
             false => tags::table
                 .filter(tags::id.eq_any(ids))
                 .select((tags::id, tags::colour))
-                .load::<(i64, String)>(conn)?
+                .load::<(i64, String)>(&mut **at)?
                 .into_iter()
                 .collect(),
         };
-        let mut pen = Pen { filter, colours, without: HashMap::new(), conn };
+        let figures = Figures::of(waterfall::falls(filter, at)?);
+        let mut pen = Pen { filter, colours, figures, without: HashMap::new(), at };
         let root = match filter.rule() {
             Rule::Group(join, rows) => pen.group(*join, rows, &mut Vec::new(), 0, Join::All, false)?,
             Rule::Where(_) => {
@@ -139,7 +136,6 @@ impl Builder {
             sort: sort.to_string(),
             limits,
             full: filter.rule().conditions() >= MOST_CONDITIONS,
-            spelled: String::new(),
             carried: Vec::new(),
         })
     }
@@ -158,22 +154,15 @@ impl Builder {
                 within: Join::All,
                 inner: false,
                 counted: true,
-                waits: false,
+                figures: None,
             },
             text: typed.to_string(),
             mistake: Some(Caret::under(typed, mistake, fields)),
             sort: sort.to_string(),
             limits: Vec::new(),
             full: false,
-            spelled: String::new(),
             carried: Vec::new(),
         }
-    }
-
-    /// Where the filter is kept under a short word, the address holds that.
-    pub fn spelled(mut self, spelled: &str) -> Builder {
-        self.spelled = spelled.to_string();
-        self
     }
 
     /// Carries parameters of the address along, such as the columns shown.
@@ -189,13 +178,6 @@ impl Builder {
         let mut pairs = vec![("filter", filter), ("sort", self.sort.as_str())];
         pairs.extend(kept.map(|(name, value)| (name.as_str(), value.as_str())));
         crate::web::address("/customers", &pairs)
-    }
-
-    /// A name for this very filter: what waits for its figures is another element for another filter.
-    pub fn name(&self) -> String {
-        let mut hasher = std::hash::DefaultHasher::new();
-        self.text.hash(&mut hasher);
-        format!("{:x}", hasher.finish())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -243,19 +225,16 @@ fn joining(join: Join, index: usize) -> &'static str {
     }
 }
 
-struct Pen<'a> {
+struct Pen<'a, 'c> {
     filter: &'a Filter,
     colours: HashMap<i64, String>,
     /// Customers without a value, by field: the same for every row that asks.
     without: HashMap<String, i64>,
-    conn: &'a mut Conn,
+    figures: HashMap<Vec<usize>, Figures>,
+    at: &'a mut Snapshot<'c>,
 }
 
-impl Pen<'_> {
-    fn is_sound(&self, path: &[usize]) -> bool {
-        !self.filter.problems().iter().any(|problem| problem.path.starts_with(path))
-    }
-
+impl Pen<'_, '_> {
     fn words_at(&self, path: &[usize]) -> Option<String> {
         self.filter.problems().iter().find(|problem| problem.path == path).map(|problem| problem.words.clone())
     }
@@ -291,7 +270,7 @@ impl Pen<'_> {
             within,
             inner,
             counted: self.filter.rule().scope_at(path) == Scope::Customer,
-            waits: self.is_sound(path),
+            figures: self.figures.remove(path),
         })
     }
 
@@ -311,8 +290,7 @@ impl Pen<'_> {
             range: None,
             without: None,
             inner: None,
-            of_purchase: field.scope() == Scope::Purchase,
-            waits: self.is_sound(path),
+            figures: self.figures.remove(path),
         };
         let Some(operator) = Operator::find(field, &condition.op) else { return Ok(drawn) };
         drawn.holes = self.holes(field, operator, condition, path);
@@ -352,7 +330,7 @@ impl Pen<'_> {
             return Ok(Some(*count));
         }
         let Some(ask) = without_value(field) else { return Ok(None) };
-        let count = customers::table.filter(ask.predicate(self.filter.clock().stamp())).count().get_result::<i64>(self.conn)?;
+        let count = self.at.of(&ask, self.filter.clock().stamp())?.len() as i64;
         self.without.insert(field.key.clone(), count);
         Ok(Some(count))
     }

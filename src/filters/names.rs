@@ -34,9 +34,9 @@ pub struct Looks {
 }
 
 impl Looks {
-    pub fn at(rule: &mut Rule, kind: Input) -> Looks {
+    pub fn at(rules: &mut [Rule], kind: Input) -> Looks {
         let mut looks = Looks::default();
-        looks.and(rule, kind);
+        rules.iter_mut().for_each(|rule| looks.and(rule, kind));
         looks
     }
 
@@ -55,52 +55,47 @@ impl Looks {
     }
 }
 
-/// Looks up everything a rule names, and what is behind the segments it names.
-pub fn resolve(rule: &mut Rule, conn: &mut Conn) -> QueryResult<Known> {
+/// Looks up everything that rules name, and what is behind the segments they name: so many questions, however many rules
+/// there are.
+pub fn resolve(rules: &mut [Rule], conn: &mut Conn) -> QueryResult<Known> {
     let fields = Fields::load(conn)?;
-    // What a field offers, and whether it is still there, may have changed since the rule was read.
-    rule.each_condition_mut(&mut |condition| {
-        if let Some(field) = fields.find(condition.field.scope(), &condition.field.key) {
-            condition.field = field.clone();
-        }
-    });
-    let mut segments = segments::behind(rule, &fields, conn)?;
-    let mut looks = Looks::at(rule, Input::Tag);
-    for named in segments.values_mut() {
-        if let Some(rule) = named.rule_mut() {
-            looks.and(rule, Input::Tag);
-        }
+    // What a field offers, and whether it is still there, may have changed since a rule was read.
+    for rule in rules.iter_mut() {
+        rule.each_condition_mut(&mut |condition| {
+            if let Some(field) = fields.find(condition.field.scope(), &condition.field.key) {
+                condition.field = field.clone();
+            }
+        });
     }
+    let mut segments = segments::behind(rules, &fields, conn)?;
+    let mut looks = Looks::at(rules, Input::Tag);
+    segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Tag));
     let tags = Tags::load(&looks, conn)?;
-    tags.name(rule);
-    for named in segments.values_mut() {
-        if let Some(rule) = named.rule_mut() {
-            tags.name(rule);
-        }
-    }
     let names = segments.clone();
-    let mut name_segments = |rule: &mut Rule| {
+    let behind = segments.values_mut().filter_map(segments::Named::rule_mut);
+    for rule in rules.iter_mut().chain(behind) {
+        tags.name(rule);
         rule.each_term_mut(&mut |condition, hole, term| {
             if input(condition, hole) == Some(Input::Segment) {
                 segments::name(term, &names);
             }
-        })
-    };
-    name_segments(rule);
-    segments.values_mut().filter_map(segments::Named::rule_mut).for_each(&mut name_segments);
-    let nearest = nearest(rule, conn)?;
+        });
+    }
+    let nearest = nearest(rules, conn)?;
     let workspace = Workspace::load(conn)?;
     Ok(Known { segments, fields, nearest, decimals: workspace.decimals(), currency: workspace.currency })
 }
 
 /// The tags that were probably meant by names that are not there: those that begin alike, or differ by a slip.
-fn nearest(rule: &mut Rule, conn: &mut Conn) -> QueryResult<HashMap<String, String>> {
+fn nearest(rules: &mut [Rule], conn: &mut Conn) -> QueryResult<HashMap<String, String>> {
     let mut unknown = Vec::new();
-    rule.each_term_mut(&mut |condition, hole, term| {
-        if input(condition, hole) == Some(Input::Tag) && term.id.is_none() && !term.text.trim().is_empty() {
-            unknown.push(term.text.clone());
-        }
-    });
+    for rule in rules {
+        rule.each_term_mut(&mut |condition, hole, term| {
+            if input(condition, hole) == Some(Input::Tag) && term.id.is_none() && !term.text.trim().is_empty() {
+                unknown.push(term.text.clone());
+            }
+        });
+    }
     let mut found = HashMap::new();
     if unknown.is_empty() {
         return Ok(found);

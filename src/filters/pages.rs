@@ -1,19 +1,17 @@
 //! What a browser may ask of the builder: apply the form, and offer values while somebody types.
 
 use super::fields::Fields;
-use super::figures::Figures;
 use super::form::{self, Action};
 use super::rule::MOST_CONDITIONS;
 use super::values::{Offer, fitting};
-use super::{Filter, Rule, stored, waterfall};
+use super::{Rule, stored};
 use crate::db::Db;
 use crate::web::{self, Error, Htmx};
-use crate::workspace::{Workspace, stamp};
+use crate::workspace::stamp;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::Utc;
-use serde::Deserialize;
 
 /// `POST /customers/filter`: the builder's form becomes the text form in the address. The list answers there, so that
 /// bookmark, reload and the back button mean the same as the form.
@@ -55,34 +53,6 @@ pub async fn address(db: &Db, rule: &Rule, carried: &[(&str, &str)]) -> Result<S
     let mut pairs = vec![("filter", spelled.as_str())];
     pairs.extend(carried);
     Ok(web::address("/customers", &pairs))
-}
-
-/// What the waterfall of a filter is asked by.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub struct Asked {
-    filter: String,
-}
-
-#[derive(Template)]
-#[template(path = "filters/_figures.html")]
-struct FiguresPiece {
-    rows: Vec<Figures>,
-}
-
-/// `GET /customers/filter/figures`: the figures beside the rows, each for the place that waits for it.
-pub async fn figures(db: Data<Db>, asked: Query<Asked>) -> Result<HttpResponse, Error> {
-    let falls = db
-        .read(move |conn| {
-            let clock = Workspace::load(conn)?.clock();
-            let rule =
-                stored::open(&asked.filter, conn)?.map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
-            let filter = Filter::check(&rule, conn, &clock)?;
-            Ok::<_, Error>(waterfall::falls(&filter, &mut super::sets::Snapshot::alone(conn))?)
-        })
-        .await?;
-    web::show(&FiguresPiece { rows: Figures::of(falls) })
 }
 
 #[derive(Template)]

@@ -31,10 +31,10 @@ pub type Segments = HashMap<i64, Named>;
 /// What a lookup needs of each row.
 type Row = (i64, String, String, String, Option<String>);
 
-/// Looks up the segments a rule names and those behind them, level by level: each is read once, so a circle ends.
-pub fn behind(rule: &mut Rule, fields: &Fields, conn: &mut Conn) -> QueryResult<Segments> {
+/// Looks up the segments that rules name and those behind them, level by level: each is read once, so a circle ends.
+pub fn behind(rules: &mut [Rule], fields: &Fields, conn: &mut Conn) -> QueryResult<Segments> {
     let mut found = Segments::new();
-    let mut wanted = Looks::at(rule, super::operators::Input::Segment);
+    let mut wanted = Looks::at(rules, super::operators::Input::Segment);
     while !wanted.is_empty() {
         let rows: Vec<Row> = segments::table
             .filter(segments::name_key.eq_any(&wanted.keys).or(segments::id.eq_any(&wanted.ids)))

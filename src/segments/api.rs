@@ -5,9 +5,10 @@ use crate::agents::{Caller, Right};
 use crate::customers::api::{Params, Refusal, list, respond, spell_time};
 use crate::db::{Conn, Db};
 use crate::filters::fields::Fields;
-use crate::filters::{Rule, count};
+use crate::filters::sets::{Sets, Snapshot};
+use crate::filters::{Filter, Rule};
 use crate::web::Error;
-use crate::workspace::{Clock, Workspace};
+use crate::workspace::Workspace;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, Query};
@@ -33,8 +34,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-fn view(segment: &Segment, conn: &mut Conn, clock: &Clock) -> Result<Value, Refusal> {
-    let filter = segment.filter(conn, clock)?;
+fn view(segment: &Segment, filter: &Filter, at: &mut Snapshot) -> Result<Value, Refusal> {
     let dynamic = segment.is_dynamic();
     Ok(json!({
         "id": segment.id,
@@ -43,7 +43,7 @@ fn view(segment: &Segment, conn: &mut Conn, clock: &Clock) -> Result<Value, Refu
         "private": segment.private,
         "filter": dynamic.then(|| filter.rule().to_json()),
         "text": dynamic.then(|| filter.text()),
-        "count": count(&filter, conn)?,
+        "count": at.count(filter)?,
         "problems": filter.problems().iter().map(|problem| problem.words.as_str()).collect::<Vec<_>>(),
         "created_at": spell_time(segment.created_at),
         "updated_at": spell_time(segment.updated_at),
@@ -55,24 +55,32 @@ fn find(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Refusal> {
 }
 
 /// `GET /api/v1/segments`
-pub async fn index(db: Data<Db>, caller: Caller) -> Result<HttpResponse, Error> {
-    let found = db.read(move |conn| {
-        let clock = Workspace::load(conn)?.clock();
-        let segments = Segment::list(&caller, conn)?;
-        let views = segments.iter().map(|segment| view(segment, conn, &clock)).collect::<Result<Vec<_>, _>>()?;
+pub async fn index(sets: Data<Sets>, caller: Caller) -> Result<HttpResponse, Error> {
+    let found = sets.read(move |at| {
+        let clock = Workspace::load(at)?.clock();
+        let segments = Segment::list(&caller, at)?;
+        let filters = Segment::filters(&segments, at, &clock)?;
+        let views = segments.iter().zip(&filters).map(|(segment, filter)| view(segment, filter, at));
+        let views = views.collect::<Result<Vec<_>, _>>()?;
         Ok::<_, Refusal>(json!({ "segments": views }))
     });
     respond(StatusCode::OK, found.await)
 }
 
 /// `GET /api/v1/segments/{id}`
-pub async fn show(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
-    let found = db.read(move |conn| {
-        let clock = Workspace::load(conn)?.clock();
-        let segment = find(*id, &caller, conn)?;
-        view(&segment, conn, &clock)
+pub async fn show(sets: Data<Sets>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    respond(StatusCode::OK, one(&sets, &caller, *id).await)
+}
+
+async fn one(sets: &Sets, caller: &Caller, id: i64) -> Result<Value, Refusal> {
+    let caller = caller.clone();
+    let found = sets.read(move |at| {
+        let clock = Workspace::load(at)?.clock();
+        let segment = find(id, &caller, at)?;
+        let filter = segment.filter(at, &clock)?;
+        view(&segment, &filter, at)
     });
-    respond(StatusCode::OK, found.await)
+    found.await
 }
 
 /// A body of the right shape, or what is missing in it.
@@ -93,7 +101,13 @@ struct NewSegment {
 }
 
 /// `POST /api/v1/segments`
-pub async fn create(db: Data<Db>, caller: Caller, body: Json<Value>) -> Result<HttpResponse, Error> {
+pub async fn create(
+    db: Data<Db>,
+    sets: Data<Sets>,
+    caller: Caller,
+    body: Json<Value>,
+) -> Result<HttpResponse, Error> {
+    let maker = caller.clone();
     let made = db.write(move |conn| {
         let clock = Workspace::load(conn)?.clock();
         let NewSegment { name, kind, filter, private } = read(body)?;
@@ -106,22 +120,26 @@ pub async fn create(db: Data<Db>, caller: Caller, body: Json<Value>) -> Result<H
             Value::String(text) => Some(Rule::read(text, &Fields::load(conn)?)?),
             json => Some(Rule::from_json(json, &Fields::load(conn)?)?),
         };
-        let segment = Segment::create(&Wish { name, kind, rule, private }, &caller, conn, &clock)?;
-        view(&segment, conn, &clock)
+        Ok::<_, Refusal>(Segment::create(&Wish { name, kind, rule, private }, &maker, conn, &clock)?.id)
     });
-    respond(StatusCode::CREATED, made.await)
+    // It is counted when it is there: nobody has to wait with writing for that.
+    let made = match made.await {
+        Ok(id) => one(&sets, &caller, id).await,
+        Err(refusal) => Err(refusal),
+    };
+    respond(StatusCode::CREATED, made)
 }
 
 /// `GET /api/v1/segments/{id}/customers`: what `GET /customers` takes and gives; a filter narrows the members further.
 pub async fn customers(
-    db: Data<Db>,
+    sets: Data<Sets>,
     caller: Caller,
     id: Path<i64>,
     params: Query<Params>,
 ) -> Result<HttpResponse, Error> {
-    let found = db.read(move |conn| {
-        let segment = find(*id, &caller, conn)?;
-        list(&params, conn, |conn, clock| Ok(Some(segment.filter(conn, clock)?)))
+    let found = sets.read(move |at| {
+        let segment = find(*id, &caller, at)?;
+        list(&params, at, |conn, clock| Ok(Some(segment.filter(conn, clock)?)))
     });
     respond(StatusCode::OK, found.await)
 }

@@ -10,9 +10,10 @@ use crate::db::{Conn, Db};
 use crate::filters::caret::Caret;
 use crate::filters::fields::Fields;
 use crate::filters::sentence::{Bit, bits};
-use crate::filters::{self, Filter, Mistake, count, stored};
+use crate::filters::sets::{Sets, Snapshot};
+use crate::filters::{self, Filter, Mistake, stored};
 use crate::web::{self, Chrome, Error, Htmx, flash, see_other, thousands};
-use crate::workspace::{Clock, Workspace};
+use crate::workspace::Workspace;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
@@ -38,13 +39,12 @@ struct Line {
 }
 
 impl Line {
-    fn of(segment: Segment, conn: &mut Conn, clock: &Clock) -> Result<Line, Error> {
-        let filter = segment.filter(conn, clock)?;
+    fn of(segment: Segment, filter: &Filter, at: &mut Snapshot) -> Result<Line, Error> {
         Ok(Line {
             sentence: if segment.is_dynamic() { bits(filter.rule()) } else { Vec::new() },
-            count: count(&filter, conn)?,
+            count: at.count(filter)?,
             broken: filter.problems().first().map(|problem| problem.words.clone()),
-            updated: clock.ago(segment.updated_at),
+            updated: filter.clock().ago(segment.updated_at),
             segment,
         })
     }
@@ -58,12 +58,14 @@ struct IndexPage {
 }
 
 /// `GET /segments`
-pub async fn index(db: Data<Db>, chrome: Chrome, caller: Caller) -> Result<HttpResponse, Error> {
-    let lines = db
-        .read(move |conn| {
-            let clock = Workspace::load(conn)?.clock();
-            let segments = Segment::list(&caller, conn)?;
-            segments.into_iter().map(|segment| Line::of(segment, conn, &clock)).collect::<Result<Vec<_>, Error>>()
+pub async fn index(sets: Data<Sets>, chrome: Chrome, caller: Caller) -> Result<HttpResponse, Error> {
+    let lines = sets
+        .read(move |at| {
+            let clock = Workspace::load(at)?.clock();
+            let segments = Segment::list(&caller, at)?;
+            let filters = Segment::filters(&segments, at, &clock)?;
+            let lines = segments.into_iter().zip(&filters).map(|(segment, filter)| Line::of(segment, filter, at));
+            lines.collect::<Result<Vec<_>, Error>>()
         })
         .await?;
     web::show(&IndexPage { chrome, lines })
@@ -144,17 +146,22 @@ pub struct Beginning {
 }
 
 /// `GET /segments/new?filter=…`
-pub async fn new(db: Data<Db>, chrome: Chrome, caller: Caller, begin: Query<Beginning>) -> Result<HttpResponse, Error> {
+pub async fn new(
+    sets: Data<Sets>,
+    chrome: Chrome,
+    caller: Caller,
+    begin: Query<Beginning>,
+) -> Result<HttpResponse, Error> {
     let mut page = FormPage::blank(chrome, &caller);
     let typed = begin.into_inner().filter;
     page.filter = typed.clone();
-    let read = db
-        .read(move |conn| {
-            let clock = Workspace::load(conn)?.clock();
-            Ok::<_, Error>(match stored::open(&typed, conn)? {
+    let read = sets
+        .read(move |at| {
+            let clock = Workspace::load(at)?.clock();
+            Ok::<_, Error>(match stored::open(&typed, at)? {
                 Ok(rule) => {
-                    let filter = Filter::check(&rule, conn, &clock)?;
-                    Ok((filter.text(), bits(filter.rule()), count(&filter, conn)?))
+                    let filter = Filter::check(&rule, at, &clock)?;
+                    Ok((filter.text(), bits(filter.rule()), at.count(&filter)?))
                 }
                 Err(mistake) => Err(mistake),
             })
@@ -180,7 +187,13 @@ fn wish(form: &[(String, String)], kind: Kind, may_share: bool, conn: &mut Conn)
 }
 
 /// `POST /segments`: from the form, and from "Save as segment" on the customers page.
-pub async fn create(db: Data<Db>, chrome: Chrome, caller: Caller, body: String) -> Result<HttpResponse, Error> {
+pub async fn create(
+    db: Data<Db>,
+    sets: Data<Sets>,
+    chrome: Chrome,
+    caller: Caller,
+    body: String,
+) -> Result<HttpResponse, Error> {
     let form = pairs(&body);
     let kind = Kind::parse(value(&form, "kind")).unwrap_or(Kind::Dynamic);
     let may_share = caller.may(Right::ShareSegments);
@@ -191,16 +204,20 @@ pub async fn create(db: Data<Db>, chrome: Chrome, caller: Caller, body: String) 
         .write(move |conn| {
             let clock = Workspace::load(conn)?.clock();
             let wish = wish(&form, kind, may_share, conn)?;
-            let segment = Segment::create(&wish, &caller, conn, &clock)?;
-            let filter = segment.filter(conn, &clock)?;
-            Ok::<_, Problem>((count(&filter, conn)?, segment))
+            Segment::create(&wish, &caller, conn, &clock)
         })
         .await;
     match made {
-        Ok((count, segment)) => Ok(flash(
-            see_other(&format!("/segments/{}", segment.id)),
-            &format!("{} saved. {} in it now.", segment.name, people(count)),
-        )),
+        Ok(segment) => {
+            let (place, name) = (format!("/segments/{}", segment.id), segment.name.clone());
+            // Counted when it is there: nobody has to wait with writing for that.
+            let count = sets.read(move |at| {
+                let clock = Workspace::load(at)?.clock();
+                let filter = segment.filter(at, &clock)?;
+                Ok::<_, Error>(at.count(&filter)?)
+            });
+            Ok(flash(see_other(&place), &format!("{name} saved. {} in it now.", people(count.await?))))
+        }
         Err(problem) => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.with(problem)?),
     }
 }
@@ -239,6 +256,7 @@ pub(super) fn changeable(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Se
 /// `GET /segments/{id}`
 pub async fn show(
     db: Data<Db>,
+    sets: Data<Sets>,
     chrome: Chrome,
     htmx: Htmx,
     caller: Caller,
@@ -247,18 +265,18 @@ pub async fn show(
 ) -> Result<HttpResponse, Error> {
     let choice = Choice::of(&place);
     let picked = choice.picked;
-    let (mut page, rule, address) = db
-        .read(move |conn| {
-            let segment = find(*id, &caller, conn)?;
-            let workspace = Workspace::load(conn)?;
+    let (mut page, rule, address) = sets
+        .read(move |at| {
+            let segment = find(*id, &caller, at)?;
+            let workspace = Workspace::load(at)?;
             let clock = workspace.clock();
             let (sort, cursor) = (value(&place, "sort"), value(&place, "cursor"));
             let page = Sort::asked(sort).and_then(|sort| Page::read(sort, Some(cursor), ROWS));
             let page = page.map_err(Error::Unprocessable)?;
-            let fields = CustomField::all(conn)?;
+            let fields = CustomField::all(at)?;
             let columns = choice.columns(&fields).map_err(Error::Unprocessable)?;
-            let filter = segment.filter(conn, &clock)?;
-            let list = List::load(&filter, &page, conn)?.showing(&filter.tags());
+            let filter = segment.filter(at, &clock)?;
+            let list = List::load(&filter, &page, at)?.showing(&filter.tags());
             let may_change = segment.may_change(&caller);
             let pick = may_change && !segment.is_dynamic();
             let (here, shown) = (format!("/segments/{}", segment.id), columns.spell());
@@ -266,7 +284,7 @@ pub async fn show(
                 table::Wish { columns: &columns, workspace: &workspace, clock: &clock, target: "#members", pick };
             let link =
                 |changes: &[(&str, &str)]| web::address(&here, &[&[("columns", shown.as_str())], changes].concat());
-            let table = Table::of(list, &page, &wish, link, conn)?;
+            let table = Table::of(list, &page, &wish, link, at)?;
             let beside = vec![("sort", sort.to_string())];
             let picker = Picker::of(&columns, &fields, &here, beside, "#members", choice.steps());
             let address = link(&[("sort", sort)]);
@@ -275,7 +293,7 @@ pub async fn show(
                 made: clock.show(segment.created_at),
                 text: if segment.is_dynamic() { filter.text() } else { String::new() },
                 open: String::new(),
-                line: Line::of(segment, conn, &clock)?,
+                line: Line::of(segment, &filter, at)?,
                 table,
                 picker,
                 may_change,
@@ -298,13 +316,13 @@ pub async fn show(
 }
 
 /// `GET /segments/{id}/edit`
-pub async fn edit(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
-    let page = db
-        .read(move |conn| {
-            let segment = changeable(*id, &caller, conn)?;
-            let clock = Workspace::load(conn)?.clock();
-            let filter = segment.filter(conn, &clock)?;
-            let count = count(&filter, conn)?;
+pub async fn edit(sets: Data<Sets>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let page = sets
+        .read(move |at| {
+            let segment = changeable(*id, &caller, at)?;
+            let clock = Workspace::load(at)?.clock();
+            let filter = segment.filter(at, &clock)?;
+            let count = at.count(&filter)?;
             let dynamic = segment.is_dynamic();
             Ok::<_, Error>(FormPage {
                 id: Some(segment.id),
@@ -364,11 +382,18 @@ struct DeletePage {
 }
 
 /// `GET /segments/{id}/delete`
-pub async fn ask_delete(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
-    let line = db
-        .read(move |conn| {
-            let clock = Workspace::load(conn)?.clock();
-            Line::of(changeable(*id, &caller, conn)?, conn, &clock)
+pub async fn ask_delete(
+    sets: Data<Sets>,
+    chrome: Chrome,
+    caller: Caller,
+    id: Path<i64>,
+) -> Result<HttpResponse, Error> {
+    let line = sets
+        .read(move |at| {
+            let clock = Workspace::load(at)?.clock();
+            let segment = changeable(*id, &caller, at)?;
+            let filter = segment.filter(at, &clock)?;
+            Line::of(segment, &filter, at)
         })
         .await?;
     web::show(&DeletePage { chrome, line })

@@ -27,13 +27,10 @@ pub fn standing(
     conn: &mut Conn,
     clock: &Clock,
 ) -> QueryResult<Vec<(Segment, bool)>> {
-    let mut standing = Vec::new();
-    for segment in Segment::list(caller, conn)? {
-        let filter = segment.filter(conn, clock)?;
-        let within = is_in(customer_id, &filter, conn)?;
-        standing.push((segment, within));
-    }
-    Ok(standing)
+    let segments = Segment::list(caller, conn)?;
+    let filters = Segment::filters(&segments, conn, clock)?;
+    let within = filters.iter().map(|filter| is_in(customer_id, filter, conn)).collect::<QueryResult<Vec<_>>>()?;
+    Ok(segments.into_iter().zip(within).collect())
 }
 
 fn is_in(customer_id: i64, filter: &Filter, conn: &mut Conn) -> QueryResult<bool> {
