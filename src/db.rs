@@ -4,6 +4,7 @@
 //! it. What diesel cannot say on the joint enum is in [`nodes`]; what the databases do differently is in [`dialect`].
 //! Nothing here knows what a customer is.
 
+pub mod changes;
 pub mod checks;
 pub mod dialect;
 pub mod nodes;
