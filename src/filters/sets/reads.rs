@@ -1,8 +1,11 @@
 //! What the answers of a condition are read from, in the words of the change log: which table, and what narrows it.
 
-use crate::db::changes::{self, Change};
+use crate::db::changes::{self, Change, source};
 use crate::filters::ask::Source;
 use crate::filters::taggings::Tagged;
+
+/// The mask of a row of `customers` that came or went.
+const CAME_OR_WENT: i64 = 1;
 
 /// A part of a table. A set of answers stays true as long as nothing in it changes.
 #[derive(Clone, Debug)]
@@ -43,22 +46,22 @@ impl Reads {
 impl Source {
     pub fn reads(&self) -> Vec<Reads> {
         match self {
-            Source::Anyone => vec![Reads { table: changes::CUSTOMERS, keys: Keys::Columns(changes::CAME_OR_WENT) }],
+            Source::Anyone => vec![Reads { table: source::CUSTOMERS, keys: Keys::Columns(CAME_OR_WENT) }],
             Source::Own(column, _) => {
                 // A column the log does not tell apart changes with every edit.
-                let bits = changes::customer_bit(column.name).unwrap_or(-1) | changes::CAME_OR_WENT;
-                vec![Reads { table: changes::CUSTOMERS, keys: Keys::Columns(bits) }]
+                let bits = changes::customer_bit(column.name).unwrap_or(-1) | CAME_OR_WENT;
+                vec![Reads { table: source::CUSTOMERS, keys: Keys::Columns(bits) }]
             }
-            Source::Tags(Tagged::With(ids)) => vec![Reads::these(changes::TAGGINGS, ids)],
-            Source::Tags(Tagged::Within(id, _) | Tagged::From(id, _)) => vec![Reads::these(changes::TAGGINGS, &[*id])],
-            Source::Tags(Tagged::Named(_)) => vec![Reads::all(changes::TAGGINGS), Reads::all(changes::TAGS)],
+            Source::Tags(Tagged::With(ids)) => vec![Reads::these(source::TAGGINGS, ids)],
+            Source::Tags(Tagged::Within(id, _) | Tagged::From(id, _)) => vec![Reads::these(source::TAGGINGS, &[*id])],
+            Source::Tags(Tagged::Named(_)) => vec![Reads::all(source::TAGGINGS), Reads::all(source::TAGS)],
             Source::Tags(Tagged::Besides(_) | Tagged::AtAll | Tagged::Meanwhile(_)) | Source::Carrying(_) => {
-                vec![Reads::all(changes::TAGGINGS)]
+                vec![Reads::all(source::TAGGINGS)]
             }
-            Source::Consents(said) => vec![Reads::these(changes::CONSENTS, &[changes::channel_key(said.channel)])],
-            Source::Members(id) => vec![Reads::these(changes::SEGMENT_MEMBERS, &[*id])],
-            Source::Values(id, _) => vec![Reads::these(changes::CUSTOM_VALUES, &[*id])],
-            Source::Purchases(_) => vec![Reads::all(changes::PURCHASES)],
+            Source::Consents(said) => vec![Reads::these(source::CONSENTS, &[changes::channel_key(said.channel)])],
+            Source::Members(id) => vec![Reads::these(source::SEGMENT_MEMBERS, &[*id])],
+            Source::Values(id, _) => vec![Reads::these(source::CUSTOM_VALUES, &[*id])],
+            Source::Purchases(_) => vec![Reads::all(source::PURCHASES)],
         }
     }
 }

@@ -1,0 +1,25 @@
+-- With their triggers.
+DROP FUNCTION log_tags_update() CASCADE;
+DROP FUNCTION log_purchases_update() CASCADE;
+DROP FUNCTION log_purchases() CASCADE;
+DROP FUNCTION log_custom_values_update() CASCADE;
+DROP FUNCTION log_custom_values() CASCADE;
+DROP FUNCTION log_segment_members_update() CASCADE;
+DROP FUNCTION log_segment_members() CASCADE;
+DROP FUNCTION log_consents_update() CASCADE;
+DROP FUNCTION log_consents() CASCADE;
+DROP FUNCTION log_taggings_update() CASCADE;
+DROP FUNCTION log_taggings() CASCADE;
+DROP FUNCTION log_customers_update() CASCADE;
+DROP FUNCTION log_customers() CASCADE;
+DROP FUNCTION log_truncate() CASCADE;
+DROP INDEX customers_phone;
+DROP INDEX customers_external_id;
+DROP INDEX customers_language;
+DROP INDEX customers_updated;
+DROP INDEX customers_purchase_count;
+DROP INDEX customers_first_purchase;
+DROP INDEX taggings_tagged;
+DROP INDEX purchases_purchased;
+DROP TABLE changes_trimmed;
+DROP TABLE changes;
