@@ -4,12 +4,17 @@
 //! and nobody is shown twice when customers come and go meanwhile. Missing values come last in both directions, which is
 //! how one index can serve both: those who have a value first, then those who have none.
 
+//!
+//! Who is listed is what a filter selects, row by row, or a set that is known already ([`Set`]).
+
 mod columns;
 mod order;
 mod place;
+mod set;
 
 pub use columns::{COLUMNS, Cell, Column, Seen};
 pub use order::Sort;
+pub use set::{Set, Ways};
 
 use super::Customer;
 use crate::db::Conn;
@@ -18,6 +23,7 @@ use crate::filters::{self, Filter, Predicate};
 use crate::tags::{self, Tag};
 use diesel::prelude::*;
 use place::{Cursor, Place};
+use roaring::RoaringBitmap;
 
 /// How many rows a page of the app has.
 pub const ROWS: i64 = 50;
@@ -69,12 +75,33 @@ pub struct Row {
 }
 
 impl List {
+    /// A page of those whom a filter selects.
     pub fn load(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<List> {
-        let total = filters::count(filter, conn)?;
-        let mut found = Found::load(filter, page, conn)?;
+        List::of(&Who::Matching(filter), filters::count(filter, conn)?, page, conn)
+    }
+
+    /// The same page out of the set of them, known in the snapshot that `conn` reads. `near` is as in [`Set`].
+    pub fn load_from(
+        ids: &RoaringBitmap,
+        near: impl Fn() -> Option<Predicate>,
+        page: &Page,
+        conn: &mut Conn,
+    ) -> QueryResult<List> {
+        let ways = Ways::usual(conn);
+        List::load_in(Set { ids, near: &near, ways }, page, conn)
+    }
+
+    /// The same by ways of one's own.
+    pub fn load_in(set: Set, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+        let total = set.ids.len() as i64;
+        List::of(&Who::In(set), total, page, conn)
+    }
+
+    fn of(who: &Who, total: i64, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+        let mut found = Found::load(who, page, conn)?;
         if found.customers.is_empty() && page.cursor.as_ref().is_some_and(|cursor| cursor.back) {
             // Those before have gone in the meantime: this is the beginning now.
-            found = Found::load(filter, &Page::first(page.sort.clone(), page.limit), conn)?;
+            found = Found::load(who, &Page::first(page.sort.clone(), page.limit), conn)?;
         }
         let Found { customers, before, after, from } = found;
         let ids: Vec<i64> = customers.iter().map(|customer| customer.id).collect();
@@ -103,6 +130,22 @@ impl List {
     }
 }
 
+/// Who is listed.
+enum Who<'a> {
+    Matching(&'a Filter),
+    In(Set<'a>),
+}
+
+impl Who<'_> {
+    /// The first of them in one stretch of the order, up to `wanted`.
+    fn rows(&self, place: &Place, wanted: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+        match self {
+            Who::Matching(filter) => rows(filter.predicate(), place, wanted, conn),
+            Who::In(set) => set.rows(place, wanted, conn),
+        }
+    }
+}
+
 /// The customers of a page, and whether there are more on either side.
 struct Found {
     customers: Vec<Customer>,
@@ -112,7 +155,7 @@ struct Found {
 }
 
 impl Found {
-    fn load(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<Found> {
+    fn load(who: &Who, page: &Page, conn: &mut Conn) -> QueryResult<Found> {
         let back = page.cursor.as_ref().is_some_and(|cursor| cursor.back);
         // One more than the page holds says whether another page follows.
         let wanted = page.limit + 1;
@@ -120,7 +163,7 @@ impl Found {
         for place in Place::walk(&page.sort, page.cursor.as_ref(), back) {
             let missing = wanted - customers.len() as i64;
             if missing > 0 {
-                customers.extend(part(filter, place, missing, conn)?);
+                customers.extend(who.rows(&place, missing, conn)?);
             }
         }
         let more = customers.len() as i64 == wanted;
@@ -143,12 +186,7 @@ impl Found {
 }
 
 /// Rows of one stretch of the order: those with a first value, or those without.
-fn part(filter: &Filter, place: Place, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
-    let who: Predicate = filter.predicate();
-    let mut query = customers::table.filter(who).select(Customer::as_select()).limit(limit).into_boxed();
-    if let Some(within) = place.within() {
-        query = query.filter(within);
-    }
-    query = place.ordered(query);
-    query.load(conn)
+fn rows(who: Predicate, place: &Place, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+    let query = customers::table.filter(who).select(Customer::as_select()).limit(limit).into_boxed();
+    place.of(query).load(conn)
 }

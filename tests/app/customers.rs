@@ -202,16 +202,23 @@ fn every_order_visits_everybody_once_with_missing_values_last() {
 }
 
 #[test]
-fn ties_are_broken_by_id_upwards() {
+fn ties_are_broken_by_id_in_the_direction_of_the_first_column() {
     for_each_database(|db| {
         write(&db, |conn| {
             crowd(conn);
-            for sort in ["", "-total_spent", "total_spent"] {
+            for (sort, up) in [
+                ("", true),
+                ("total_spent", true),
+                ("-total_spent", false),
+                ("country,-total_spent", true),
+                ("-country,total_spent", false),
+            ] {
                 let page = Page::first(Sort::parse(sort).unwrap(), 100);
                 let rows = List::load(&Filter::everybody(), &page, conn).unwrap().rows;
                 for pair in rows.windows(2) {
                     let (a, b) = (&pair[0].customer, &pair[1].customer);
-                    assert!(a.total_spent != b.total_spent || a.id < b.id);
+                    let tie = a.total_spent == b.total_spent && (a.country == b.country || !sort.contains("country"));
+                    assert!(!(tie || sort.is_empty()) || (a.id < b.id) == up, "{sort}: {} before {}", a.id, b.id);
                 }
             }
         })
