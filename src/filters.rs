@@ -291,6 +291,29 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// What it asks of one column of the customer's own row, of everybody it selects: whoever walks an index of that
+    /// column need not look elsewhere. By the key of a field; `None` where it asks nothing.
+    pub fn near(&self, key: &str) -> Option<Predicate> {
+        let Place::Own(column) = self.known.fields.find(Scope::Customer, key)?.place else { return None };
+        let mut asks = Vec::new();
+        on_column(&self.ask(), column.name, &mut asks);
+        (!asks.is_empty()).then(|| Ask::All(asks).predicate(self.clock.stamp()))
+    }
+}
+
+/// The conditions on a column that must hold in any case.
+fn on_column(ask: &Ask, name: &str, found: &mut Vec<Ask>) {
+    match ask {
+        Ask::All(asks) => asks.iter().for_each(|ask| on_column(ask, name, found)),
+        Ask::One(Source::Own(column, _)) if column.name == name => found.push(ask.clone()),
+        Ask::Not(inner) if matches!(&**inner, Ask::One(Source::Own(column, _)) if column.name == name) => {
+            found.push(ask.clone());
+        }
+        _ => {}
+    }
+}
+
 /// Counts who matches, by the one predicate.
 pub fn count(filter: &Filter, conn: &mut Conn) -> QueryResult<i64> {
     customers::table.filter(filter.predicate()).count().get_result::<i64>(conn)

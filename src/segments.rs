@@ -145,7 +145,8 @@ pub fn clean_name(raw: &str) -> Result<String, Problem> {
 
 /// A filter that may be saved: it asks something, and nothing is wrong with it, not even as the filter `of` a segment.
 fn saveable(rule: &Rule, of: Option<i64>, conn: &mut Conn, clock: &Clock) -> Result<Filter, Problem> {
-    let filter = Filter::check_each(vec![(rule.clone(), of)], conn, clock)?.pop().unwrap_or_else(|| Filter::everybody(clock));
+    let filter =
+        Filter::check_each(vec![(rule.clone(), of)], conn, clock)?.pop().unwrap_or_else(|| Filter::everybody(clock));
     if rule.is_empty() {
         return Err(Problem::Filter(
             "An empty filter cannot be saved. For everybody, use the condition “everyone”.".into(),

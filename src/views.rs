@@ -257,7 +257,7 @@ impl View {
     ) -> QueryResult<bool> {
         let own = self.filter(conn, clock)?.ok().map(|own| own.text());
         let (known, _) = Columns::known(&self.shown, &CustomField::all(conn)?);
-        Ok(own == filter.map(Filter::text) && known.spell() == columns.spell() && self.sort == sort.spell())
+        Ok(own == filter.map(Filter::text) && known.spell() == columns.spell() && Sort::kept(&self.sort) == *sort)
     }
 }
 

@@ -77,7 +77,8 @@ impl Asked {
             Err(_) => view.filter.clone(),
         };
         let (columns, missing) = Columns::known(&view.shown, &CustomField::all(conn)?);
-        Ok(Asked { filter, sort: view.sort, columns: Choice::spelled(&columns.spell()), missing, ..self })
+        let sort = Sort::kept(&view.sort).spell();
+        Ok(Asked { filter, sort, columns: Choice::spelled(&columns.spell()), missing, ..self })
     }
 }
 

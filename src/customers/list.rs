@@ -3,22 +3,27 @@
 //! Paging is by key: a page begins after the last row of the one before, so deep pages cost what the first one costs
 //! and nobody is shown twice when customers come and go meanwhile. Missing values come last in both directions, which is
 //! how one index can serve both: those who have a value first, then those who have none.
+//!
+//! Who is listed is what a filter selects, row by row, or a set that is known already ([`Set`]).
 
 mod columns;
 mod order;
 mod place;
+mod set;
 
 pub use columns::{COLUMNS, Cell, Column, Seen};
 pub use order::Sort;
+pub use set::{Set, Ways};
 
 use super::Customer;
 use crate::db::Conn;
 use crate::db::schema::customers;
 use crate::filters::sets::Snapshot;
-use crate::filters::{Filter, Predicate};
+use crate::filters::{self, Filter, Predicate};
 use crate::tags::{self, Tag};
 use diesel::prelude::*;
 use place::{Cursor, Place};
+use roaring::RoaringBitmap;
 
 /// How many rows a page of the app has.
 pub const ROWS: i64 = 50;
@@ -70,13 +75,44 @@ pub struct Row {
 }
 
 impl List {
+    /// A page of those whom a filter selects, out of the set of them. What cannot be had as a set is asked by SQL.
     pub fn load(filter: &Filter, page: &Page, at: &mut Snapshot) -> QueryResult<List> {
-        let total = at.count(filter)?;
-        let conn: &mut Conn = at;
-        let mut found = Found::load(filter, page, conn)?;
+        match at.matching(filter) {
+            Ok(ids) => List::load_from(&ids, || filter.near(page.sort.first()?), page, at),
+            Err(error) => {
+                tracing::warn!(%error, "a list is asked by SQL");
+                List::load_by_sql(filter, page, at)
+            }
+        }
+    }
+
+    /// The same by the filter's predicate alone.
+    pub fn load_by_sql(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+        List::of(&Who::Matching(filter), filters::count(filter, conn)?, page, conn)
+    }
+
+    /// A page out of a set, known in the snapshot that `conn` reads. `near` is as in [`Set`].
+    pub fn load_from(
+        ids: &RoaringBitmap,
+        near: impl Fn() -> Option<Predicate>,
+        page: &Page,
+        conn: &mut Conn,
+    ) -> QueryResult<List> {
+        let ways = Ways::usual(conn);
+        List::load_in(Set { ids, near: &near, ways }, page, conn)
+    }
+
+    /// The same by ways of one's own.
+    pub fn load_in(set: Set, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+        let total = set.ids.len() as i64;
+        List::of(&Who::In(set), total, page, conn)
+    }
+
+    fn of(who: &Who, total: i64, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+        let mut found = Found::load(who, page, conn)?;
         if found.customers.is_empty() && page.cursor.as_ref().is_some_and(|cursor| cursor.back) {
             // Those before have gone in the meantime: this is the beginning now.
-            found = Found::load(filter, &Page::first(page.sort.clone(), page.limit), conn)?;
+            found = Found::load(who, &Page::first(page.sort.clone(), page.limit), conn)?;
         }
         let Found { customers, before, after, from } = found;
         let ids: Vec<i64> = customers.iter().map(|customer| customer.id).collect();
@@ -105,6 +141,22 @@ impl List {
     }
 }
 
+/// Who is listed.
+enum Who<'a> {
+    Matching(&'a Filter),
+    In(Set<'a>),
+}
+
+impl Who<'_> {
+    /// The first of them in one stretch of the order, up to `wanted`.
+    fn rows(&self, place: &Place, wanted: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+        match self {
+            Who::Matching(filter) => rows(filter.predicate(), place, wanted, conn),
+            Who::In(set) => set.rows(place, wanted, conn),
+        }
+    }
+}
+
 /// The customers of a page, and whether there are more on either side.
 struct Found {
     customers: Vec<Customer>,
@@ -114,7 +166,7 @@ struct Found {
 }
 
 impl Found {
-    fn load(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<Found> {
+    fn load(who: &Who, page: &Page, conn: &mut Conn) -> QueryResult<Found> {
         let back = page.cursor.as_ref().is_some_and(|cursor| cursor.back);
         // One more than the page holds says whether another page follows.
         let wanted = page.limit + 1;
@@ -122,7 +174,7 @@ impl Found {
         for place in Place::walk(&page.sort, page.cursor.as_ref(), back) {
             let missing = wanted - customers.len() as i64;
             if missing > 0 {
-                customers.extend(part(filter, place, missing, conn)?);
+                customers.extend(who.rows(&place, missing, conn)?);
             }
         }
         let more = customers.len() as i64 == wanted;
@@ -145,12 +197,7 @@ impl Found {
 }
 
 /// Rows of one stretch of the order: those with a first value, or those without.
-fn part(filter: &Filter, place: Place, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
-    let who: Predicate = filter.predicate();
-    let mut query = customers::table.filter(who).select(Customer::as_select()).limit(limit).into_boxed();
-    if let Some(within) = place.within() {
-        query = query.filter(within);
-    }
-    query = place.ordered(query);
-    query.load(conn)
+fn rows(who: Predicate, place: &Place, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+    let query = customers::table.filter(who).select(Customer::as_select()).limit(limit).into_boxed();
+    place.of(query).load(conn)
 }

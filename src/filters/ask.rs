@@ -85,9 +85,7 @@ impl Source {
             Source::Consents(said) => rows!(consents.customer_id, said.on()).load(conn),
             Source::Members(id) => rows!(segment_members.customer_id, member(*id)).load(conn),
             Source::Values(field, wanted) => rows!(custom_values.customer_id, wanted.custom(*field, now)).load(conn),
-            Source::Purchases(bought) => {
-                rows!(purchases.customer_id, bought.expression(&|one| one.on(now))).load(conn)
-            }
+            Source::Purchases(bought) => rows!(purchases.customer_id, bought.expression(&|one| one.on(now))).load(conn),
         }
     }
 
@@ -103,11 +101,9 @@ impl Source {
                 bought.each(&mut |one| passed.extend(one.passed(from, to).map(Ask::One)));
                 (!passed.is_empty()).then_some(Source::Purchases(Ask::Any(passed)))
             }
-            Source::Anyone
-            | Source::Carrying(_)
-            | Source::Consents(_)
-            | Source::Members(_)
-            | Source::Values(..) => None,
+            Source::Anyone | Source::Carrying(_) | Source::Consents(_) | Source::Members(_) | Source::Values(..) => {
+                None
+            }
         }
     }
 }

@@ -81,8 +81,6 @@ impl Water<'_, '_> {
             path.pop();
         }
         let empty = rows.is_empty();
-        Ok(within
-            .filter(|_| !empty)
-            .map(|within| if join == Join::None { &*self.everyone - within } else { within }))
+        Ok(within.filter(|_| !empty).map(|within| if join == Join::None { &*self.everyone - within } else { within }))
     }
 }

@@ -101,12 +101,7 @@ struct NewSegment {
 }
 
 /// `POST /api/v1/segments`
-pub async fn create(
-    db: Data<Db>,
-    sets: Data<Sets>,
-    caller: Caller,
-    body: Json<Value>,
-) -> Result<HttpResponse, Error> {
+pub async fn create(db: Data<Db>, sets: Data<Sets>, caller: Caller, body: Json<Value>) -> Result<HttpResponse, Error> {
     let maker = caller.clone();
     let made = db.write(move |conn| {
         let clock = Workspace::load(conn)?.clock();

@@ -42,7 +42,7 @@ impl Line {
             sentence,
             broken,
             columns: columns.shown().iter().map(Shown::label).collect::<Vec<_>>().join(", "),
-            order: Sort::parse(&view.sort).map(|sort| sort.words()).unwrap_or_default(),
+            order: Sort::kept(&view.sort).words(),
             updated: clock.ago(view.updated_at),
             may_change: view.may_change(caller),
             view,

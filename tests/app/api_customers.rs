@@ -48,8 +48,6 @@ fn a_list_gives_total_customers_and_the_way_on() {
         ] {
             assert_eq!(ana[field], value, "{field}");
         }
-        let most = read(get(&program, &server, "/api/v1/customers", &[("sort", "-tags,name")]));
-        assert_eq!(names(&most), "Bo, Cy, Ana, Eva, Di", "tags are sorted by how many there are");
         // Two by two through everybody.
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -98,6 +96,7 @@ fn what_cannot_be_asked_is_refused_with_the_reason() {
             ([("filter", "tags contains ?")], "Choose at least one tag"),
             ([("filter", "{\"all\":")], "not JSON"),
             ([("sort", "shoe_size")], "sorted"),
+            ([("sort", "-tags")], "sorted"),
             ([("limit", "1001")], "1 to 1000"),
             ([("now", "noon")], "RFC 3339"),
             ([("cursor", "x")], ""),

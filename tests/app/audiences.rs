@@ -9,6 +9,7 @@ use muster::customers::list::{List, Page, Sort};
 use muster::db::schema::{customers, tags as tag_rows};
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::fields::Fields;
+use muster::filters::sets::Snapshot;
 use muster::filters::{self, Filter, Rule};
 use muster::segments::{Kind, Problem, Segment, Wish, members, standing};
 use muster::tags::{self, Mark, Source, Tag};
@@ -42,7 +43,9 @@ fn refusal(wish: &Wish, conn: &mut Conn) -> String {
 /// Who is in it, by the list and its count; the two must agree.
 fn who(segment: &Segment, conn: &mut Conn) -> String {
     let filter = segment.filter(conn, &clock()).expect("a filter");
-    let list = List::load(&filter, &Page::first(Sort::parse("name").expect("an order"), 50), conn).expect("a list");
+    let list =
+        List::load(&filter, &Page::first(Sort::parse("name").expect("an order"), 50), &mut Snapshot::alone(conn))
+            .expect("a list");
     let names: Vec<String> = list.rows.iter().map(|row| row.customer.called()).collect();
     assert_eq!(filters::count(&filter, conn).expect("a count"), names.len() as i64, "{names:?}");
     names.join(", ")

@@ -337,7 +337,7 @@ fn agree(rule: &Rule, world: &World, dice: &mut Rng, conn: &mut Conn) -> Result<
     for (spelling, read) in [
         ("text", Rule::read(&text, &world.fields)),
         ("JSON", Rule::from_json(&filter.rule().to_json(), &world.fields)),
-        ("form", Ok(form::read(&drawn(&Builder::of(&filter, "", conn)?), &world.fields))),
+        ("form", Ok(form::read(&drawn(&Builder::of(&filter, "", &mut Snapshot::alone(conn))?), &world.fields))),
     ] {
         let again = read.unwrap_or_else(|mistake| panic!("{spelling} of {text}: {mistake}"));
         let again = Filter::check(&again, conn, &world.clock)?;

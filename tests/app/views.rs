@@ -316,6 +316,29 @@ fn a_column_of_a_deleted_field_is_left_out_and_said_so() {
 }
 
 #[test]
+fn a_view_sorted_by_what_is_no_order_any_more_opens_in_what_is_left_of_it() {
+    for_each_database(|db| {
+        world(&db);
+        let server = Server::start(&db);
+        let marketer = server.signed_in(Role::Marketer);
+        let id = save(&marketer, &server, &[("name", "VIPs"), ("filter", "tags contains VIP"), ("sort", "name")]);
+        for (sort, listed) in [("-tags,-name", "Eva, Cy, Ana"), ("tags", "Eva, Cy, Ana"), ("tags,name", "Ana, Cy, Eva")]
+        {
+            use diesel::prelude::*;
+            use muster::db::schema::views;
+            db.write_now::<_, Trouble>(|conn| {
+                Ok(diesel::update(views::table).set(views::sort.eq(sort)).execute(conn)?)
+            })
+            .expect("a view of an older version");
+            let list = open(&marketer, &server, &format!("/customers?view={id}"));
+            assert_eq!(names(&list), listed, "{sort}");
+            assert!(texts(&list, ".view-changed").is_empty());
+            assert_eq!(texts(&open(&marketer, &server, "/views"), "td.who a"), ["VIPs"]);
+        }
+    });
+}
+
+#[test]
 fn every_column_is_shown() {
     for_each_database(|db| {
         let people = world(&db);

@@ -6,7 +6,7 @@ use crate::customers::clean::{country_name, language_name};
 use crate::customers::table::money;
 use crate::customers::{Channel, Consent, Consents, Customer};
 use crate::db::Backend;
-use crate::db::schema::{customers, taggings};
+use crate::db::schema::customers;
 use crate::fold::fold;
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
@@ -53,7 +53,8 @@ pub struct Column {
     pub label: &'static str,
     /// How heading and cells are set.
     pub class: &'static str,
-    /// What a list is sorted by, where this is an order.
+    /// What a list is sorted by, where this is an order: a column of `customers` with an index of its own, so that any
+    /// page of any list is found by walking it.
     pub by: Option<By>,
     pub cell: fn(&Seen) -> Cell,
 }
@@ -135,17 +136,8 @@ pub static COLUMNS: &[Column] = &[
     column("whatsapp_consent", "WhatsApp consent", "", None, |seen| {
         Cell::Consent(seen.consents.get(Channel::Whatsapp))
     }),
-    // Tags are a set: the order of sets that helps is by size.
-    column(
-        "tags",
-        "Tags",
-        "line2 tags",
-        Some(By::Number(
-            || Box::new(taggings::table.filter(taggings::customer_id.eq(customers::id)).count().single_value()),
-            |row| Some(row.tags.len() as i64),
-        )),
-        |_| Cell::Tags,
-    ),
+    // Tags are a set, and sets have no order.
+    column("tags", "Tags", "line2 tags", None, |_| Cell::Tags),
     column("purchase_count", "Purchases", "num", number!(purchase_count), |seen| {
         Cell::Figure(crate::web::thousands(&seen.customer.purchase_count))
     }),

@@ -10,7 +10,8 @@ pub struct Key {
     pub descending: bool,
 }
 
-/// The order of a list: columns, `-` for descending. The id always breaks ties, upwards.
+/// The order of a list: columns, `-` for descending. The id always breaks ties, in the direction of the first column, so
+/// that one index on (column, id) is walked for both directions.
 #[derive(Clone, Default)]
 pub struct Sort(pub(super) Vec<Key>);
 
@@ -48,6 +49,12 @@ impl Sort {
         Sort::parse(if spelling.trim().is_empty() { "-created_at" } else { spelling })
     }
 
+    /// The same of an order that was kept, leaving out what is no order any more.
+    pub fn kept(spelling: &str) -> Sort {
+        let words = spelling.split(',').filter(|word| Sort::parse(word).is_ok());
+        Sort::asked(&words.collect::<Vec<_>>().join(",")).unwrap_or_default()
+    }
+
     /// As an address spells it.
     pub fn spell(&self) -> String {
         let word = |key: &Key| format!("{}{}", if key.descending { "-" } else { "" }, key.column.key);
@@ -71,6 +78,11 @@ impl Sort {
             true => String::new(),
             false => format!("by {}", self.0.iter().map(word).collect::<Vec<_>>().join(", then ")),
         }
+    }
+
+    /// The column it begins with.
+    pub fn first(&self) -> Option<&'static str> {
+        self.0.first().map(|key| key.column.key)
     }
 
     /// `aria-sort` of a heading, when the list is sorted by it first.
@@ -113,6 +125,9 @@ mod tests {
         assert_eq!(Sort::parse("").expect("ids").spell(), "");
         assert!(Sort::parse("nam").unwrap_err().ends_with("Did you mean name?"));
         assert!(Sort::parse("password").is_err());
+        assert!(Sort::parse("tags").unwrap_err().starts_with("Customers cannot be sorted by “tags”."));
+        assert_eq!(Sort::kept("-tags,name,-city").spell(), "name,-city");
+        assert_eq!(Sort::kept("tags").spell(), "-created_at");
     }
 
     #[test]

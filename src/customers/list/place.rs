@@ -3,7 +3,6 @@
 use super::Row;
 use super::columns::{By, Typed};
 use super::order::{Key, Sort};
-use crate::customers::Customer;
 use crate::db::Backend;
 use crate::db::nodes::On;
 use crate::db::schema::customers;
@@ -122,7 +121,7 @@ impl<'a> Place<'a> {
         let missing = cursor.is_some_and(|cursor| cursor.values.first().is_none_or(Value::is_missing));
         // A column that everybody has something in has no second stretch.
         let never_missing =
-            matches!(first.column.key, "created_at" | "updated_at" | "purchase_count" | "total_spent" | "tags" | "id");
+            matches!(first.column.key, "created_at" | "updated_at" | "purchase_count" | "total_spent" | "id");
         match (missing, back) {
             (false, false) if never_missing => vec![place(Some(true), cursor)],
             (false, false) => vec![place(Some(true), cursor), place(Some(false), None)],
@@ -132,8 +131,20 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Where the order is that of ids: whether they go up, and the id this begins after.
+    pub fn by_id(&self) -> Option<(bool, Option<i64>)> {
+        let by_id = self.keys.first().is_none_or(|first| first.column.key == "id");
+        by_id.then(|| (self.ids_go_up(), self.from.map(|cursor| cursor.id)))
+    }
+
+    /// Ties are broken in the direction of the first column.
+    fn ids_go_up(&self) -> bool {
+        let descending = self.keys.first().is_some_and(|first| first.descending);
+        descending == self.back
+    }
+
     /// The condition that keeps a query to this stretch.
-    pub fn within(&self) -> Option<Maybe> {
+    fn within(&self) -> Option<Maybe> {
         let first = self.keys.first().zip(self.has_first);
         let stretch = first.map(|(key, has)| presence(key, has));
         let beyond = self.from.map(|cursor| match self.has_first {
@@ -161,9 +172,9 @@ impl<'a> Place<'a> {
     /// Beyond the cursor as far as the columns from `index` on decide; then the id.
     fn beyond(&self, index: usize, cursor: &Cursor) -> Maybe {
         let (Some(key), Some(value)) = (self.keys.get(index), cursor.values.get(index)) else {
-            return match self.back {
-                false => Box::new(customers::id.nullable().gt(cursor.id).assume_not_null()),
-                true => Box::new(customers::id.nullable().lt(cursor.id).assume_not_null()),
+            return match self.ids_go_up() {
+                true => Box::new(customers::id.nullable().gt(cursor.id).assume_not_null()),
+                false => Box::new(customers::id.nullable().lt(cursor.id).assume_not_null()),
             };
         };
         let rest = self.beyond(index + 1, cursor);
@@ -182,11 +193,14 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The query in the order of this stretch.
-    pub fn ordered<'q>(&self, mut query: Query<'q>) -> Query<'q> {
-        // In the stretch without a first value that column says nothing.
-        let skip = usize::from(self.has_first == Some(false));
-        for (index, key) in self.keys.iter().enumerate().skip(skip) {
+    /// The query within this stretch and in its order.
+    pub fn of<'q, S: 'q>(&self, mut query: Query<'q, S>) -> Query<'q, S> {
+        if let Some(within) = self.within() {
+            query = query.filter(within);
+        }
+        // The first column is named where nobody has a value too: it keeps PostgreSQL to the index on it, where by id
+        // alone it may read everybody in the hope of meeting some without a value soon.
+        for (index, key) in self.keys.iter().enumerate() {
             let up = key.descending == self.back;
             let inner = index > 0;
             query = match *key.by {
@@ -195,15 +209,17 @@ impl<'a> Place<'a> {
                 By::Time(column, _) => sorted(query, column, inner, self.back, up),
             };
         }
-        if self.back { query.then_order_by(customers::id.desc()) } else { query.then_order_by(customers::id.asc()) }
+        match self.ids_go_up() {
+            true => query.then_order_by(customers::id.asc()),
+            false => query.then_order_by(customers::id.desc()),
+        }
     }
 }
 
-/// A query for customers that is still being put together.
-pub type Query<'q> =
-    customers::BoxedQuery<'q, Backend, diesel::dsl::SqlTypeOf<diesel::dsl::AsSelect<Customer, Backend>>>;
+/// A query on customers that is still being put together, for columns of the types `S`.
+pub type Query<'q, S> = customers::BoxedQuery<'q, Backend, S>;
 
-fn sorted<'q, T>(query: Query<'q>, column: fn() -> Typed<T>, inner: bool, back: bool, up: bool) -> Query<'q>
+fn sorted<'q, S, T>(query: Query<'q, S>, column: fn() -> Typed<T>, inner: bool, back: bool, up: bool) -> Query<'q, S>
 where
     T: diesel::sql_types::SqlType + diesel::sql_types::SingleValue + 'static,
     diesel::sql_types::Nullable<T>: diesel::sql_types::SingleValue,

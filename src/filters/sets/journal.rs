@@ -92,10 +92,8 @@ impl Journal {
 /// The customers of a change as a set; the list itself is let go, empty when it is known and `None` when everybody is
 /// meant, which an id beyond 32 bits makes it too.
 fn compact(change: Change) -> (Change, Ids) {
-    let ids: Option<Vec<u32>> = change
-        .customers
-        .as_ref()
-        .and_then(|customers| customers.iter().map(|id| u32::try_from(*id).ok()).collect());
+    let ids: Option<Vec<u32>> =
+        change.customers.as_ref().and_then(|customers| customers.iter().map(|id| u32::try_from(*id).ok()).collect());
     let customers = ids.as_ref().map(|_| Vec::new());
     (Change { customers, ..change }, ids.unwrap_or_default().into_iter().collect())
 }

@@ -1,0 +1,292 @@
+//! Pages of lists, found in every way there is: the same customers in the same order, and never by sorting everybody.
+
+use super::support::*;
+use chrono::TimeDelta;
+use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use fastrand::Rng;
+use muster::agents::Caller;
+use muster::customers::list::{COLUMNS, List, Page, Set, Sort, Ways};
+use muster::customers::{Customer, Draft};
+use muster::db::schema::customers;
+use muster::db::{Conn, Trouble};
+use muster::filters::fields::Fields;
+use muster::filters::sets::Ids;
+use muster::filters::{Filter, Predicate, Rule};
+use muster::tags::{self, Mark, Source, Tag};
+use std::sync::{Arc, Mutex};
+
+/// Every way from a set to its page: the list of ids, the walk in small and large batches, the walk that is given up at
+/// once, and the one that is given up on the way.
+const WAYS: [Ways; 5] = [
+    Ways { list: u64::MAX, batch: 200, patience: 12 },
+    Ways { list: 0, batch: 3, patience: u64::MAX },
+    Ways { list: 0, batch: 1000, patience: u64::MAX },
+    Ways { list: 0, batch: 5, patience: 0 },
+    Ways { list: 20, batch: 2, patience: 1 },
+];
+
+/// Customers with few different values, so that ties are many, and with missing ones everywhere.
+fn crowd(many: i64, dice: &mut Rng, conn: &mut Conn) -> Vec<i64> {
+    let mut made = Vec::new();
+    for n in 0..many {
+        let mut word =
+            |words: &[&str]| Some(words[dice.usize(..words.len())].to_string()).filter(|word| !word.is_empty());
+        let draft = Draft {
+            name: word(&["Zoë", "zoe", "", "Åsa", "Ana", "_b", "Ö"]),
+            email: word(&["", "x"]).map(|x| format!("{x}{n}@example.com")),
+            phone: word(&["", "+4670", "+5511"]).map(|start| format!("{start}{:07}", n * 37 % 1000)),
+            external_id: word(&["", "C", "c"]).map(|start| format!("{start}{:03}", n * 13 % 1000)),
+            country: word(&["SE", "", "NO", "SE"]),
+            city: word(&["São Paulo", "sao paulo", "", "100%"]),
+            language: word(&["sv", "", "en"]),
+            created_at: Some(clock().stamp() - TimeDelta::days(dice.i64(0..9))),
+            last_seen_at: Some(clock().stamp() - TimeDelta::days(dice.i64(0..9))).filter(|_| dice.bool()),
+        };
+        let id = Customer::create(&draft, conn, &clock()).expect("a customer").id;
+        let bought = Some(clock().stamp() - TimeDelta::days(dice.i64(0..9))).filter(|_| dice.bool());
+        diesel::update(customers::table.find(id))
+            .set((
+                customers::updated_at.eq(clock().stamp() - TimeDelta::days(dice.i64(0..4))),
+                customers::purchase_count.eq(dice.i64(0..4)),
+                customers::total_spent.eq(dice.i64(0..4) * 1000),
+                customers::first_purchase_at.eq(bought),
+                customers::last_purchase_at.eq(bought.map(|at| at + TimeDelta::days(1))),
+            ))
+            .execute(conn)
+            .expect("what she bought");
+        made.push(id);
+    }
+    made
+}
+
+/// One to three columns, either way.
+fn order(dice: &mut Rng) -> Sort {
+    let columns: Vec<&str> = COLUMNS.iter().filter(|column| column.by.is_some()).map(|column| column.key).collect();
+    let word =
+        |dice: &mut Rng| format!("{}{}", if dice.bool() { "-" } else { "" }, columns[dice.usize(..columns.len())]);
+    let words: Vec<String> = (0..dice.usize(1..=3)).map(|_| word(dice)).collect();
+    Sort::parse(&words.join(",")).expect("an order")
+}
+
+/// What is to be the same, whichever way a page was found.
+fn spoken(list: &List) -> (Vec<i64>, i64, i64, &Option<String>, &Option<String>) {
+    (list.rows.iter().map(|row| row.customer.id).collect(), list.total, list.from, &list.previous, &list.next)
+}
+
+/// A filter, the set of those it selects, and what it says of the spending of all of them.
+struct Asked {
+    filter: Filter,
+    ids: Ids,
+    spent: Option<i64>,
+}
+
+impl Asked {
+    /// Some get a tag of their own; half of the time only those who spent something are asked for.
+    fn some(people: &[i64], number: usize, dice: &mut Rng, conn: &mut Conn) -> Asked {
+        let mark = Mark::of(&Caller::command_line(), Source::Import(1), clock().stamp());
+        let (tag, _) = Tag::find_or_create(&format!("T{number}"), conn, clock().stamp()).expect("a tag");
+        let share = [0.02, 0.3, 0.9][dice.usize(..3)];
+        for id in people.iter().filter(|_| dice.f64() < share) {
+            tags::add(*id, tag.id, &mark, conn).expect("a tagging");
+        }
+        let spent = Some(1000).filter(|_| dice.bool());
+        let text = format!("tags contains T{number}{}", if spent.is_some() { " and total_spent >= 10" } else { "" });
+        let filter = Filter::check(&Rule::read(&text, Fields::built_in()).expect("a rule"), conn, &clock());
+        let mut asked = Asked { filter: filter.expect("a filter"), ids: Ids::new(), spent };
+        asked.ask_again(conn);
+        asked
+    }
+
+    fn ask_again(&mut self, conn: &mut Conn) {
+        let ids = customers::table.filter(self.filter.predicate()).select(customers::id).load::<i64>(conn);
+        self.ids = ids.expect("ids").into_iter().map(|id| u32::try_from(id).expect("32 bits")).collect();
+    }
+
+    /// The page by SQL, which must be the page out of the set.
+    fn page(&self, page: &Page, ways: Ways, conn: &mut Conn) -> List {
+        let by_sql = List::load_by_sql(&self.filter, page, conn).expect("a list by SQL");
+        let spent = self.spent.filter(|_| page.sort.spell().trim_start_matches('-').starts_with("total_spent"));
+        let near = || spent.map(|spent| -> Predicate { Box::new(customers::total_spent.ge(spent)) });
+        let set = Set { ids: &self.ids, near: &near, ways };
+        let from_set = List::load_in(set, page, conn).expect("a list out of a set");
+        assert_eq!(spoken(&from_set), spoken(&by_sql), "{page:?}, {ways:?}, {} ids", self.ids.len());
+        from_set
+    }
+}
+
+#[test]
+fn a_page_out_of_a_set_is_the_page_of_the_filter() {
+    for_each_database(|db| {
+        db.write_now::<_, Trouble>(|conn| {
+            let mut dice = Rng::with_seed(20_260_908);
+            let mut people = crowd(240, &mut dice, conn);
+            for number in 0..24 {
+                let mut asked = Asked::some(&people, number, &mut dice, conn);
+                let (sort, ways) = (order(&mut dice), WAYS[number % WAYS.len()]);
+                let limit = dice.i64(5..=60);
+                let mut page = Page::first(sort.clone(), limit);
+                // Forwards through all pages, then back to the first, while customers go.
+                let mut back = false;
+                loop {
+                    let list = asked.page(&page, ways, conn);
+                    if dice.u8(..4) == 0 {
+                        // Often one the next page begins at.
+                        let ends = [list.rows.first(), list.rows.last()].map(|row| row.map(|row| row.customer.id));
+                        let gone = ends[dice.usize(..2)].unwrap_or(people[dice.usize(..people.len())]);
+                        Customer::delete(gone, conn)?;
+                        people.retain(|id| *id != gone);
+                        asked.ask_again(conn);
+                    }
+                    back |= list.next.is_none();
+                    let Some(cursor) = (if back { list.previous } else { list.next }) else { break };
+                    page = Page::read(sort.clone(), Some(&cursor), limit).expect("a page");
+                }
+            }
+            Ok(())
+        })
+        .expect("lists");
+    });
+}
+
+#[test]
+fn a_list_is_read_off_the_set_in_the_order_of_ids_whatever_a_cursor_says() {
+    use base64::Engine;
+    for_each_database(|db| {
+        db.write_now::<_, Trouble>(|conn| {
+            let mut dice = Rng::with_seed(7);
+            let people = crowd(30, &mut dice, conn);
+            let asked = Asked::some(&people, 0, &mut dice, conn);
+            for id in [i64::MIN, -1, 0, people[9], people[9] + 1, u32::MAX.into(), i64::from(u32::MAX) + 1, i64::MAX] {
+                for back in [false, true] {
+                    let cursor = format!("[\"\",{back},5,[],{id}]");
+                    let cursor = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(cursor);
+                    asked.page(&Page::read(Sort::default(), Some(&cursor), 5).expect("a page"), WAYS[1], conn);
+                }
+            }
+            Ok(())
+        })
+        .expect("lists");
+    });
+}
+
+#[derive(QueryableByName)]
+struct SqliteStep {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct PostgresStep {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    detail: String,
+}
+
+/// How the database would answer a question, which is given as diesel logs it. PostgreSQL reads a table of a few hundred
+/// rows whole unless it is told not to; a sort that cannot be avoided is in the plan all the same.
+fn plan(logged: &str, conn: &mut Conn) -> String {
+    let (sql, binds) = logged.split_once(" -- binds: ").expect("a question as it is logged");
+    let steps: Vec<String> = match conn {
+        Conn::Sqlite(c) => {
+            let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load::<SqliteStep>(c);
+            steps.expect("a plan").into_iter().map(|step| step.detail).collect()
+        }
+        Conn::Postgres(c) => {
+            c.batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
+                .expect("settings");
+            let values: Vec<&str> = binds.trim_matches(['[', ']']).split(", ").collect();
+            let sql = (1..=values.len()).rev().fold(sql.to_string(), |sql, number| {
+                sql.replace(&format!("${number}"), &format!("'{}'", values[number - 1].trim_matches('"')))
+            });
+            let steps = diesel::sql_query(format!("EXPLAIN (COSTS OFF) {sql}")).load::<PostgresStep>(c);
+            steps.expect("a plan").into_iter().map(|step| step.detail).collect()
+        }
+    };
+    steps.join("\n")
+}
+
+/// What is asked of the database while a page of this set is found by walking.
+fn walks(page: &Page, ids: &Ids, conn: &mut Conn) -> (List, Vec<String>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            heard.lock().expect("a list").push(query.to_string());
+        }
+    });
+    let list = List::load_in(Set { ids, near: &|| None, ways: WAYS[2] }, page, conn).expect("a list");
+    conn.set_instrumentation(None::<fn(InstrumentationEvent<'_>)>);
+    let asked =
+        asked.lock().expect("a list").iter().map(|query| query.replace(['"', '`'], "")).collect::<Vec<String>>();
+    (list, asked.into_iter().filter(|query| query.starts_with("SELECT customers.id FROM")).collect())
+}
+
+/// The plans of all walks of an order: from the first page to the last and back again.
+fn plans(sort: &str, ids: &Ids, conn: &mut Conn) -> Vec<String> {
+    let sort = Sort::parse(sort).expect("an order");
+    let (mut page, mut back, mut plans) = (Page::first(sort.clone(), 30), false, Vec::new());
+    loop {
+        let (list, walks) = walks(&page, ids, conn);
+        assert!(!walks.is_empty(), "{sort:?}");
+        plans.extend(walks.iter().map(|walk| format!("{walk}\n{}", plan(walk, conn))));
+        back |= list.next.is_none();
+        let Some(cursor) = (if back { list.previous } else { list.next }) else { return plans };
+        page = Page::read(sort.clone(), Some(&cursor), 30).expect("a page");
+    }
+}
+
+/// Two hundred customers, with and without statistics of them.
+fn for_each_planner(test: impl Fn(&Ids, &mut Conn)) {
+    for_each_database(|db| {
+        let mut conn = db.conn().expect("a connection");
+        let people = crowd(200, &mut Rng::with_seed(3), &mut conn);
+        let ids: Ids = people.iter().map(|id| u32::try_from(*id).expect("32 bits")).collect();
+        test(&ids, &mut conn);
+        muster::each!(&mut *conn, c => c.batch_execute("ANALYZE customers")).expect("statistics");
+        test(&ids, &mut conn);
+    });
+}
+
+#[test]
+fn every_order_is_walked_along_an_index() {
+    for_each_planner(|ids, conn| {
+        for column in COLUMNS.iter().filter(|column| column.by.is_some() && column.key != "id") {
+            for sort in [column.key.to_string(), format!("-{}", column.key)] {
+                for plan in plans(&sort, ids, conn) {
+                    match conn {
+                        Conn::Sqlite(_) => {
+                            assert!(plan.contains("USING COVERING INDEX") && !plan.contains("TEMP B-TREE"), "{plan}")
+                        }
+                        Conn::Postgres(_) => {
+                            // No two customers share a phone: the index that sees to that is an order as well.
+                            let alone = plan.contains("Index Scan using customers_phone_key");
+                            assert!(alone || (plan.contains("Index Only Scan") && !plan.contains("Sort")), "{plan}")
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn an_order_of_several_columns_walks_the_first_and_sorts_those_who_are_alike_in_it() {
+    for_each_planner(|ids, conn| {
+        for sort in ["-created_at,-external_id", "country,name", "-last_seen_at,city,-total_spent"] {
+            let plans = plans(sort, ids, conn);
+            assert!(plans.len() > 10);
+            for plan in plans {
+                match conn {
+                    Conn::Sqlite(_) => {
+                        let walk = plan.contains("USING INDEX customers_");
+                        assert!(walk && !plan.contains("TEMP B-TREE FOR ORDER BY"), "{plan}")
+                    }
+                    Conn::Postgres(_) => {
+                        assert!(plan.contains("Incremental Sort") && plan.contains("using customers_"), "{plan}")
+                    }
+                }
+            }
+        }
+    });
+}
