@@ -8,6 +8,7 @@ pub mod api;
 pub mod joining;
 pub mod members;
 pub mod pages;
+pub mod ready;
 pub mod why;
 
 pub use why::standing;

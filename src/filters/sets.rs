@@ -18,7 +18,7 @@ use crate::db::{self, Conn, Db, Trouble};
 use cache::{Cache, Stand};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use journal::Position;
+pub use journal::Position;
 use roaring::RoaringBitmap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -118,7 +118,23 @@ impl Snapshot<'_> {
         Snapshot { conn, cache: Arc::default(), at: 0 }
     }
 
-    fn answer(&mut self, source: &Source, now: NaiveDateTime) -> QueryResult<Arc<Ids>> {
+    /// Where this snapshot stands in the history of the database, as this process counts it.
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
+    /// True when a condition was asked before and its answers were kept.
+    pub fn has(&self, source: &Source) -> bool {
+        self.cache.has(source)
+    }
+
+    /// True when more sets would drive others out.
+    pub fn is_crowded(&self) -> bool {
+        self.cache.is_crowded()
+    }
+
+    /// Everybody one condition is true for, at a moment. Rows of customers that are gone may be among them.
+    pub fn answer(&mut self, source: &Source, now: NaiveDateTime) -> QueryResult<Arc<Ids>> {
         self.cache.clone().answer(source, &mut Stand { conn: self.conn, at: self.at, now })
     }
 
@@ -151,8 +167,8 @@ impl Snapshot<'_> {
 
     /// True when every condition of a filter was asked before, so that the answer is at hand.
     pub fn knows(&self, filter: &Filter) -> bool {
-        let mut known = self.cache.has(&Source::Anyone);
-        filter.ask().each(&mut |source| known &= self.cache.has(source));
+        let mut known = self.has(&Source::Anyone);
+        filter.ask().each(&mut |source| known &= self.has(source));
         known
     }
 

@@ -19,6 +19,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use askama::Template;
 use serde::Deserialize;
+use std::time::{Duration, Instant};
 
 pub(super) fn pairs(body: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(body.as_bytes()).into_owned().collect()
@@ -32,21 +33,29 @@ pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
 struct Line {
     segment: Segment,
     sentence: Vec<Bit>,
-    count: i64,
+    /// `None` where it is not known yet and would keep the page waiting: it comes by itself.
+    count: Option<i64>,
     /// Why a broken one selects nobody.
     broken: Option<String>,
     updated: String,
 }
 
+/// So long the list of segments counts what is not known yet; the rest comes after it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 impl Line {
     fn of(segment: Segment, filter: &Filter, at: &mut Snapshot) -> Result<Line, Error> {
-        Ok(Line {
+        Ok(Line { count: Some(at.count(filter)?), ..Line::uncounted(segment, filter) })
+    }
+
+    fn uncounted(segment: Segment, filter: &Filter) -> Line {
+        Line {
             sentence: if segment.is_dynamic() { bits(filter.rule()) } else { Vec::new() },
-            count: at.count(filter)?,
+            count: None,
             broken: filter.problems().first().map(|problem| problem.words.clone()),
             updated: filter.clock().ago(segment.updated_at),
             segment,
-        })
+        }
     }
 }
 
@@ -64,11 +73,36 @@ pub async fn index(sets: Data<Sets>, chrome: Chrome, caller: Caller) -> Result<H
             let clock = Workspace::load(at)?.clock();
             let segments = Segment::list(&caller, at)?;
             let filters = Segment::filters(&segments, at, &clock)?;
-            let lines = segments.into_iter().zip(&filters).map(|(segment, filter)| Line::of(segment, filter, at));
+            let began = Instant::now();
+            let lines = segments.into_iter().zip(&filters).map(|(segment, filter)| {
+                match at.knows(filter) || began.elapsed() < PATIENCE {
+                    true => Line::of(segment, filter, at),
+                    false => Ok(Line::uncounted(segment, filter)),
+                }
+            });
             lines.collect::<Result<Vec<_>, Error>>()
         })
         .await?;
     web::show(&IndexPage { chrome, lines })
+}
+
+#[derive(Template)]
+#[template(path = "segments/_count.html")]
+struct Count {
+    line: Line,
+}
+
+/// `GET /segments/{id}/count`: the piece of the list that was not known when it was drawn.
+pub async fn counted(sets: Data<Sets>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let line = sets
+        .read(move |at| {
+            let clock = Workspace::load(at)?.clock();
+            let segment = find(*id, &caller, at)?;
+            let filter = segment.filter(at, &clock)?;
+            Line::of(segment, &filter, at)
+        })
+        .await?;
+    web::show(&Count { line })
 }
 
 /// The form that makes or changes a segment, with what was typed and what is wrong with it.
@@ -293,7 +327,7 @@ pub async fn show(
                 made: clock.show(segment.created_at),
                 text: if segment.is_dynamic() { filter.text() } else { String::new() },
                 open: String::new(),
-                line: Line::of(segment, &filter, at)?,
+                line: Line::uncounted(segment, &filter),
                 table,
                 picker,
                 may_change,
@@ -379,6 +413,7 @@ pub async fn update(
 struct DeletePage {
     chrome: Chrome,
     line: Line,
+    count: i64,
 }
 
 /// `GET /segments/{id}/delete`
@@ -388,15 +423,16 @@ pub async fn ask_delete(
     caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Error> {
-    let line = sets
+    let (line, count) = sets
         .read(move |at| {
             let clock = Workspace::load(at)?.clock();
             let segment = changeable(*id, &caller, at)?;
             let filter = segment.filter(at, &clock)?;
-            Line::of(segment, &filter, at)
+            let count = at.count(&filter)?;
+            Ok::<_, Error>((Line::uncounted(segment, &filter), count))
         })
         .await?;
-    web::show(&DeletePage { chrome, line })
+    web::show(&DeletePage { chrome, line, count })
 }
 
 /// `POST /segments/{id}/delete`

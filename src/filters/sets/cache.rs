@@ -89,6 +89,12 @@ impl Cache {
         hold(&self.slots).values().map(|slot| slot.bytes.load(Ordering::Relaxed)).sum()
     }
 
+    /// True when the sets take most of what they may.
+    pub fn is_crowded(&self) -> bool {
+        let budget = self.budget.load(Ordering::Relaxed);
+        budget > 0 && self.bytes() > budget / 10 * 8
+    }
+
     /// True when somebody asked this before and it was kept: asking again is a matter of what changed since.
     pub fn has(&self, source: &Source) -> bool {
         let slot = hold(&self.slots).get(source).cloned();
