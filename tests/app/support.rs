@@ -5,6 +5,7 @@ pub mod browser;
 pub mod command;
 mod databases;
 pub mod imports;
+pub mod log;
 mod server;
 mod visitors;
 mod world;
