@@ -7,6 +7,7 @@
 //! Who is listed is what a filter selects, row by row, or a set that is known already ([`Set`]).
 
 mod columns;
+mod cursor;
 mod order;
 mod place;
 mod set;
@@ -21,8 +22,9 @@ use crate::db::schema::customers;
 use crate::filters::sets::Snapshot;
 use crate::filters::{self, Filter, Predicate};
 use crate::tags::{self, Tag};
+use cursor::Cursor;
 use diesel::prelude::*;
-use place::{Cursor, Place};
+use place::{Course, Place};
 use roaring::RoaringBitmap;
 
 /// How many rows a page of the app has.
@@ -148,12 +150,19 @@ enum Who<'a> {
 }
 
 impl Who<'_> {
-    /// The first of them in one stretch of the order, up to `wanted`.
-    fn rows(&self, place: &Place, wanted: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
-        match self {
-            Who::Matching(filter) => rows(filter.predicate(), place, wanted, conn),
-            Who::In(set) => set.rows(place, wanted, conn),
+    /// The first of them on this course, up to `wanted`.
+    fn first(&self, course: Course, wanted: usize, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+        let filter = match self {
+            Who::In(set) => return set.rows(course, wanted, conn),
+            Who::Matching(filter) => filter,
+        };
+        let mut found = Vec::new();
+        for place in course.stretches() {
+            if found.len() < wanted {
+                found.extend(rows(filter.predicate(), &place, wanted - found.len(), conn)?);
+            }
         }
+        Ok(found)
     }
 }
 
@@ -169,15 +178,9 @@ impl Found {
     fn load(who: &Who, page: &Page, conn: &mut Conn) -> QueryResult<Found> {
         let back = page.cursor.as_ref().is_some_and(|cursor| cursor.back);
         // One more than the page holds says whether another page follows.
-        let wanted = page.limit + 1;
-        let mut customers = Vec::new();
-        for place in Place::walk(&page.sort, page.cursor.as_ref(), back) {
-            let missing = wanted - customers.len() as i64;
-            if missing > 0 {
-                customers.extend(who.rows(&place, missing, conn)?);
-            }
-        }
-        let more = customers.len() as i64 == wanted;
+        let wanted = page.limit as usize + 1;
+        let mut customers = who.first(Course::of(page), wanted, conn)?;
+        let more = customers.len() == wanted;
         customers.truncate(page.limit as usize);
         if back {
             customers.reverse();
@@ -197,7 +200,7 @@ impl Found {
 }
 
 /// Rows of one stretch of the order: those with a first value, or those without.
-fn rows(who: Predicate, place: &Place, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
-    let query = customers::table.filter(who).select(Customer::as_select()).limit(limit).into_boxed();
+fn rows(who: Predicate, place: &Place, limit: usize, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+    let query = customers::table.filter(who).select(Customer::as_select()).limit(limit as i64).into_boxed();
     place.of(query).load(conn)
 }

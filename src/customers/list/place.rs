@@ -1,157 +1,193 @@
-//! Where in an order a page begins, as a cursor travels and as the database is asked.
+//! Where in an order a page begins, as the database is asked.
 
-use super::Row;
 use super::columns::{By, Typed};
-use super::order::{Key, Sort};
+use super::cursor::Value;
+use super::order::Key;
+use super::{Page, Row};
 use crate::db::Backend;
 use crate::db::nodes::On;
 use crate::db::schema::customers;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{DateTime, Datelike, NaiveDateTime};
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
-
-/// What a customer has in a column.
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    Text(Option<String>),
-    Number(Option<i64>),
-    Time(Option<NaiveDateTime>),
-}
-
-impl Value {
-    fn is_missing(&self) -> bool {
-        matches!(self, Value::Text(None) | Value::Number(None) | Value::Time(None))
-    }
-
-    fn of(key: &Key, row: &Row) -> Value {
-        match *key.by {
-            By::Text(_, of) => Value::Text(of(row)),
-            By::Number(_, of) => Value::Number(of(row)),
-            By::Time(_, of) => Value::Time(of(row)),
-        }
-    }
-}
-
-/// The row a page begins after, or ends before.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cursor {
-    /// True when the page before the row is meant.
-    pub back: bool,
-    /// The place the next page begins at, or the row itself has when going back; counted from 1.
-    pub number: i64,
-    values: Vec<Value>,
-    id: i64,
-}
-
-/// A cursor as it travels: the order it belongs to, direction, place, values, id.
-#[derive(Serialize, Deserialize)]
-struct Written(String, bool, i64, Vec<serde_json::Value>, i64);
-
-const WRONG: &str = "This cursor is not one of ours, or is cut off. Begin again at the first page.";
-
-impl Cursor {
-    pub fn at(row: &Row, sort: &Sort, back: bool, number: i64) -> Cursor {
-        let values = sort.0.iter().map(|key| Value::of(key, row)).collect();
-        Cursor { back, number, values, id: row.customer.id }
-    }
-
-    pub fn write(&self, sort: &Sort) -> String {
-        let value = |value: &Value| match value {
-            Value::Text(text) => serde_json::json!(text),
-            Value::Number(number) => serde_json::json!(number),
-            Value::Time(at) => serde_json::json!(at.map(|at| at.and_utc().timestamp_micros())),
-        };
-        let written = Written(sort.spell(), self.back, self.number, self.values.iter().map(value).collect(), self.id);
-        // Strings and numbers always become JSON.
-        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_string(&written).unwrap_or_default())
-    }
-
-    /// Reads a cursor of this order. Anything a stranger makes up is refused here and never reaches the database.
-    pub fn read(text: &str, sort: &Sort) -> Result<Cursor, String> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| WRONG)?;
-        let Written(order, back, number, values, id) = serde_json::from_slice(&bytes).map_err(|_| WRONG)?;
-        if order != sort.spell() {
-            return Err("This cursor belongs to another order. Begin again at the first page.".into());
-        }
-        if values.len() != sort.0.len() || number < 0 {
-            return Err(WRONG.into());
-        }
-        let values = values.into_iter().zip(&sort.0).map(|(value, key)| read(value, key)).collect::<Option<_>>();
-        Ok(Cursor { back, number, values: values.ok_or(WRONG)?, id })
-    }
-}
-
-fn read(value: serde_json::Value, key: &Key) -> Option<Value> {
-    use serde_json::Value as Json;
-    Some(match (key.by, value) {
-        (By::Text(..), Json::Null) => Value::Text(None),
-        // PostgreSQL knows no NUL.
-        (By::Text(..), Json::String(text)) if !text.contains('\0') => Value::Text(Some(text)),
-        (By::Number(..), Json::Null) => Value::Number(None),
-        (By::Number(..), Json::Number(number)) => Value::Number(Some(number.as_i64()?)),
-        (By::Time(..), Json::Null) => Value::Time(None),
-        (By::Time(..), Json::Number(micros)) => {
-            let at = DateTime::from_timestamp_micros(micros.as_i64()?)?.naive_utc();
-            Value::Time(Some(at).filter(|at| (0..=9999).contains(&at.year())))
-        }
-        _ => return None,
-    })
-}
 
 /// A condition on a customer's row that may be NULL, which is no.
 type Maybe = On<customers::table>;
 
-/// One stretch of an order, from where a page begins: customers with a first value, or those without.
-pub struct Place<'a> {
+/// An order from a row on, one way or the other: a page is its beginning.
+#[derive(Clone, Copy)]
+pub struct Course<'a> {
     keys: &'a [Key],
-    /// `None` when there is no first column: only ids.
-    has_first: Option<bool>,
-    from: Option<&'a Cursor>,
+    /// What the row has in each of the columns, and its id.
+    from: Option<(&'a [Value], i64)>,
     back: bool,
+    /// Which way ids go among those who are alike in all columns.
+    up: bool,
 }
 
-impl<'a> Place<'a> {
-    /// The stretches to walk, in turn.
-    pub fn walk(sort: &'a Sort, cursor: Option<&'a Cursor>, back: bool) -> Vec<Place<'a>> {
-        let keys = &sort.0[..];
-        let place = |has_first, from| Place { keys, has_first, from, back };
-        let Some(first) = keys.first() else { return vec![place(None, cursor)] };
-        let missing = cursor.is_some_and(|cursor| cursor.values.first().is_none_or(Value::is_missing));
+impl<'a> Course<'a> {
+    pub fn of(page: &'a Page) -> Course<'a> {
+        let keys = &page.sort.0[..];
+        let cursor = page.cursor.as_ref();
+        let back = cursor.is_some_and(|cursor| cursor.back);
+        // Ties are broken in the direction of the first column.
+        let up = keys.first().is_some_and(|first| first.descending) == back;
+        Course { keys, from: cursor.map(|cursor| (&cursor.values[..], cursor.id)), back, up }
+    }
+
+    /// The stretches to read, in turn: one index serves both those who have a first value and those who have none.
+    pub fn stretches(self) -> Vec<Place<'a>> {
+        let begun = |has_first| Place { course: self, has_first: Some(has_first), begin: Begin::AfterRow };
+        let whole = |has_first| Place { course: Course { from: None, ..self }, ..begun(has_first) };
+        let Some(first) = self.keys.first() else { return vec![self.whole()] };
+        // Those without a value come last: the way back begins with them.
+        let missing = self.from.map_or(self.back, |(values, _)| values.first().is_none_or(Value::is_missing));
         // A column that everybody has something in has no second stretch.
         let never_missing =
             matches!(first.column.key, "created_at" | "updated_at" | "purchase_count" | "total_spent" | "id");
-        match (missing, back) {
-            (false, false) if never_missing => vec![place(Some(true), cursor)],
-            (false, false) => vec![place(Some(true), cursor), place(Some(false), None)],
-            (true, false) => vec![place(Some(false), cursor)],
-            (false, true) => vec![place(Some(true), cursor)],
-            (true, true) => vec![place(Some(false), cursor), place(Some(true), None)],
+        match (missing, self.back) {
+            (false, false) if never_missing => vec![begun(true)],
+            (false, false) => vec![begun(true), whole(false)],
+            (true, false) => vec![begun(false)],
+            (false, true) => vec![begun(true)],
+            (true, true) if never_missing => vec![whole(true)],
+            (true, true) => vec![begun(false), whole(true)],
         }
+    }
+
+    /// All of it at once, which no index serves: for a few who are sorted.
+    pub fn whole(self) -> Place<'a> {
+        Place { course: self, has_first: None, begin: Begin::AfterRow }
     }
 
     /// Where the order is that of ids: whether they go up, and the id this begins after.
     pub fn by_id(&self) -> Option<(bool, Option<i64>)> {
-        let by_id = self.keys.first().is_none_or(|first| first.column.key == "id");
-        by_id.then(|| (self.ids_go_up(), self.from.map(|cursor| cursor.id)))
+        let up = match self.keys.first() {
+            None => self.up,
+            Some(first) if first.column.key == "id" => first.descending == self.back,
+            Some(_) => return None,
+        };
+        Some((up, self.from.map(|(_, id)| id)))
     }
 
-    /// Ties are broken in the direction of the first column.
-    fn ids_go_up(&self) -> bool {
-        let descending = self.keys.first().is_some_and(|first| first.descending);
-        descending == self.back
+    /// Whether this is the very order of an index on (first column, id).
+    pub fn is_of_one_index(&self) -> bool {
+        matches!(self.keys, [only] if (only.descending == self.back) == self.up)
+    }
+
+    /// The order among those who are alike in the first column; `begun` where this row is one of them.
+    fn rest(self, begun: bool) -> Course<'a> {
+        let from = self.from.filter(|_| begun).map(|(values, id)| (values.get(1..).unwrap_or_default(), id));
+        Course { keys: self.keys.get(1..).unwrap_or_default(), from, ..self }
+    }
+
+    /// Beyond the row as far as the columns from `index` on decide; then the id.
+    fn beyond(&self, index: usize) -> Option<Maybe> {
+        let (values, id) = self.from?;
+        let (Some(key), Some(value)) = (self.keys.get(index), values.get(index)) else {
+            return Some(match self.up {
+                true => Box::new(customers::id.nullable().gt(id).assume_not_null()),
+                false => Box::new(customers::id.nullable().lt(id).assume_not_null()),
+            });
+        };
+        let rest = self.beyond(index + 1)?;
+        Some(match (value.is_missing(), self.back) {
+            (true, false) => Box::new(presence(key, false).and(rest)),
+            (true, true) => Box::new(presence(key, true).or(rest)),
+            (false, back) => {
+                let further = compare(key, value, self.further(key));
+                let same: Maybe = Box::new(compare(key, value, Compare::Same).and(rest));
+                match back {
+                    false => Box::new(further.or(presence(key, false)).or(same)),
+                    true => Box::new(further.or(same)),
+                }
+            }
+        })
+    }
+
+    fn further(&self, key: &Key) -> Compare {
+        if key.descending == self.back { Compare::More } else { Compare::Less }
+    }
+}
+
+/// What a place begins after.
+#[derive(Clone, Copy, PartialEq)]
+enum Begin {
+    AfterRow,
+    /// After all who are like the row in the first column.
+    AfterAlike,
+}
+
+/// One stretch of a course: customers with a first value, or those without.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    course: Course<'a>,
+    /// `None` when it is all of the course.
+    has_first: Option<bool>,
+    begin: Begin,
+}
+
+/// Those who are alike in the first column of an order, and the order among them.
+pub struct Alike<'a> {
+    key: &'a Key,
+    value: Value,
+    pub course: Course<'a>,
+}
+
+impl Alike<'_> {
+    /// The query among them, along the index of the column.
+    pub fn of<'q, S: 'q>(&self, query: Query<'q, S>) -> Query<'q, S> {
+        let query = match self.value.is_missing() {
+            true => query.filter(presence(self.key, false)),
+            false => query.filter(compare(self.key, &self.value, Compare::Same)),
+        };
+        let query = match *self.key.by {
+            By::Text(column, _) => sorted(query, column, false, false, true),
+            By::Number(column, _) => sorted(query, column, false, false, true),
+            By::Time(column, _) => sorted(query, column, false, false, true),
+        };
+        query.then_order_by(customers::id.asc())
+    }
+}
+
+impl<'a> Place<'a> {
+    /// Those this begins among, because they are like the row it begins after, or because nobody here has a first value.
+    pub fn alike(&self) -> Option<Alike<'a>> {
+        let key = self.course.keys.first()?;
+        let value = match (self.has_first, self.course.from) {
+            (Some(true), Some((values, _))) => values.first()?.clone(),
+            (Some(false), _) => Value::Text(None),
+            _ => return None,
+        };
+        Some(Alike { key, value, course: self.course.rest(true) })
+    }
+
+    /// What is left of this once those are passed, by the first column alone; `None` when nothing is.
+    pub fn after_alike(&self) -> Option<Place<'a>> {
+        let keys = self.course.keys.get(..1)?;
+        let up = keys[0].descending == self.course.back;
+        let course = Course { keys, up, ..self.course };
+        (self.has_first == Some(true)).then_some(Place { course, begin: Begin::AfterAlike, ..*self })
+    }
+
+    /// The whole order, begun anew.
+    pub fn afresh(&self) -> Course<'a> {
+        Course { from: None, ..self.course }
+    }
+
+    /// Those who are like this customer, from the first on.
+    pub fn alike_to(&self, row: &Row) -> Option<Alike<'a>> {
+        let key = self.course.keys.first()?;
+        Some(Alike { key, value: Value::of(key, row), course: self.course.rest(false) })
     }
 
     /// The condition that keeps a query to this stretch.
     fn within(&self) -> Option<Maybe> {
-        let first = self.keys.first().zip(self.has_first);
+        let first = self.course.keys.first().zip(self.has_first);
         let stretch = first.map(|(key, has)| presence(key, has));
-        let beyond = self.from.map(|cursor| match self.has_first {
-            Some(true) => self.beyond_first(cursor),
-            Some(false) => self.beyond(1, cursor),
-            None => self.beyond(0, cursor),
-        });
+        let beyond = match self.has_first {
+            Some(true) => self.beyond_first(),
+            Some(false) => self.course.beyond(1),
+            None => self.course.beyond(0),
+        };
         match (stretch, beyond) {
             (Some(stretch), Some(beyond)) => Some(Box::new(stretch.and(beyond))),
             (stretch, beyond) => stretch.or(beyond),
@@ -159,38 +195,16 @@ impl<'a> Place<'a> {
     }
 
     /// `a >= x AND (a > x OR rest)`: written like this, an index on the column is entered at the right place.
-    fn beyond_first(&self, cursor: &Cursor) -> Maybe {
-        let (Some(key), Some(value)) = (self.keys.first(), cursor.values.first()) else {
-            return self.beyond(0, cursor);
-        };
-        let up = key.descending == self.back;
-        let further = compare(key, value, if up { Compare::More } else { Compare::Less });
-        let here = compare(key, value, if up { Compare::NotLess } else { Compare::NotMore });
-        Box::new(here.and(further.or(self.beyond(1, cursor))))
-    }
-
-    /// Beyond the cursor as far as the columns from `index` on decide; then the id.
-    fn beyond(&self, index: usize, cursor: &Cursor) -> Maybe {
-        let (Some(key), Some(value)) = (self.keys.get(index), cursor.values.get(index)) else {
-            return match self.ids_go_up() {
-                true => Box::new(customers::id.nullable().gt(cursor.id).assume_not_null()),
-                false => Box::new(customers::id.nullable().lt(cursor.id).assume_not_null()),
-            };
-        };
-        let rest = self.beyond(index + 1, cursor);
-        match (value.is_missing(), self.back) {
-            (true, false) => Box::new(presence(key, false).and(rest)),
-            (true, true) => Box::new(presence(key, true).or(rest)),
-            (false, back) => {
-                let up = key.descending == back;
-                let further = compare(key, value, if up { Compare::More } else { Compare::Less });
-                let same: Maybe = Box::new(compare(key, value, Compare::Same).and(rest));
-                match back {
-                    false => Box::new(further.or(presence(key, false)).or(same)),
-                    true => Box::new(further.or(same)),
-                }
-            }
+    fn beyond_first(&self) -> Option<Maybe> {
+        let key = self.course.keys.first()?;
+        let value = self.course.from?.0.first()?;
+        let how = self.course.further(key);
+        let further = compare(key, value, how);
+        if self.begin == Begin::AfterAlike {
+            return Some(further);
         }
+        let here = if let Compare::More = how { Compare::NotLess } else { Compare::NotMore };
+        Some(Box::new(compare(key, value, here).and(further.or(self.course.beyond(1)?))))
     }
 
     /// The query within this stretch and in its order.
@@ -198,21 +212,19 @@ impl<'a> Place<'a> {
         if let Some(within) = self.within() {
             query = query.filter(within);
         }
+        let Course { keys, back, up, .. } = self.course;
         // The first column is named where nobody has a value too: it keeps PostgreSQL to the index on it, where by id
         // alone it may read everybody in the hope of meeting some without a value soon.
-        for (index, key) in self.keys.iter().enumerate() {
-            let up = key.descending == self.back;
-            let inner = index > 0;
+        for (index, key) in keys.iter().enumerate() {
+            let ascending = key.descending == back;
+            let inner = index > 0 || self.has_first.is_none();
             query = match *key.by {
-                By::Text(column, _) => sorted(query, column, inner, self.back, up),
-                By::Number(column, _) => sorted(query, column, inner, self.back, up),
-                By::Time(column, _) => sorted(query, column, inner, self.back, up),
+                By::Text(column, _) => sorted(query, column, inner, back, ascending),
+                By::Number(column, _) => sorted(query, column, inner, back, ascending),
+                By::Time(column, _) => sorted(query, column, inner, back, ascending),
             };
         }
-        match self.ids_go_up() {
-            true => query.then_order_by(customers::id.asc()),
-            false => query.then_order_by(customers::id.desc()),
-        }
+        if up { query.then_order_by(customers::id.asc()) } else { query.then_order_by(customers::id.desc()) }
     }
 }
 
