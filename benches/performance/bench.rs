@@ -5,6 +5,7 @@ use crate::http::{Person, Program};
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 pub struct Bench {
     pub program: Program,
@@ -15,6 +16,8 @@ pub struct Bench {
     pub server: u32,
     pub rows: u64,
     pub filters: Vec<Filter>,
+    /// Seconds until the server had done whatever it does after a start.
+    pub quiet_after: f64,
 }
 
 /// One of `tests/data/filters.json`.
@@ -59,13 +62,41 @@ pub fn filters(rows: u64) -> anyhow::Result<Vec<Filter>> {
         .collect()
 }
 
+/// Seconds of work a process has done so far, where the system tells.
+fn worked(process: u32) -> Option<f64> {
+    let told = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name in brackets: state, parent, … user and system time in hundredths.
+    let mut times = told.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let hundredths: f64 = times.next()?.parse::<f64>().ok()? + times.next()?.parse::<f64>().ok()?;
+    Some(hundredths / 100.0)
+}
+
+/// Waits until a server does next to nothing for two seconds, ten minutes at most; how long that took.
+fn until_quiet(server: u32) -> f64 {
+    let began = Instant::now();
+    let (mut quiet_since, mut last) = (0.0, worked(server));
+    loop {
+        std::thread::sleep(Duration::from_millis(250));
+        let (now, at) = (worked(server), began.elapsed().as_secs_f64());
+        match (last, now) {
+            (Some(before), Some(now)) if now - before > 0.02 => quiet_since = at,
+            _ => {}
+        }
+        last = now;
+        if at - quiet_since > 2.0 || at > 600.0 {
+            return quiet_since;
+        }
+    }
+}
+
 impl Bench {
     pub fn open(site: &str, url: &str, token: &str, server: u32, rows: u64) -> anyhow::Result<Bench> {
         let program = Program::new(site, token)?;
         let mut database = Database::open(url)?;
         let names = Names::load(database.conn())?;
-        let mut bench =
-            Bench { person: Person::sign_in(site)?, program, database, names, server, rows, filters: filters(rows)? };
+        let quiet_after = until_quiet(server);
+        let (person, filters) = (Person::sign_in(site)?, filters(rows)?);
+        let mut bench = Bench { person, program, database, names, server, rows, filters, quiet_after };
         bench.make_segments()?;
         Ok(bench)
     }
@@ -85,7 +116,11 @@ impl Bench {
             }
         }
         for n in 0..7 {
-            wanted.push((format!("Batch {n}"), "static", format!("external_id ends with {}", [0, 1, 2, 4, 5, 6, 7][n])));
+            wanted.push((
+                format!("Batch {n}"),
+                "static",
+                format!("external_id ends with {}", [0, 1, 2, 4, 5, 6, 7][n]),
+            ));
         }
         for (name, kind, filter) in wanted {
             if !self.names.has_segment(&name) {

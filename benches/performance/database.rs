@@ -64,7 +64,9 @@ impl Database {
 
     pub fn execute(&mut self, statements: &str) -> anyhow::Result<f64> {
         let conn = self.conn();
-        Ok(timed(|| Ok(muster::each!(conn, c => c.batch_execute(statements))?)).with_context(|| statements.to_string())?.1)
+        Ok(timed(|| Ok(muster::each!(conn, c => c.batch_execute(statements))?))
+            .with_context(|| statements.to_string())?
+            .1)
     }
 
     pub fn number(&mut self, query: &str) -> anyhow::Result<i64> {
@@ -140,7 +142,11 @@ impl Names {
     pub fn load(conn: &mut Conn) -> anyhow::Result<Names> {
         Ok(Names {
             tags: tags::table.select((tags::name, tags::id)).load(conn)?.into_iter().collect(),
-            fields: custom_fields::table.select((custom_fields::key, custom_fields::id)).load(conn)?.into_iter().collect(),
+            fields: custom_fields::table
+                .select((custom_fields::key, custom_fields::id))
+                .load(conn)?
+                .into_iter()
+                .collect(),
             segments: segments::table.select((segments::name, segments::id)).load(conn)?.into_iter().collect(),
         })
     }

@@ -43,7 +43,12 @@ struct Answer {
 impl Answer {
     fn text(self) -> anyhow::Result<String> {
         let text = String::from_utf8(self.body).context("the answer is not UTF-8")?;
-        ensure!((200..300).contains(&self.status), "answered {}: {}", self.status, text.chars().take(400).collect::<String>());
+        ensure!(
+            (200..300).contains(&self.status),
+            "answered {}: {}",
+            self.status,
+            text.chars().take(400).collect::<String>()
+        );
         Ok(text)
     }
 
@@ -223,7 +228,9 @@ pub fn form(page: &str) -> anyhow::Result<Form> {
     for input in page.select(&inputs) {
         let name = input.attr("name").unwrap_or_default().to_string();
         let value = match input.value().name() {
-            "input" if matches!(input.attr("type"), Some("checkbox" | "radio")) && input.attr("checked").is_none() => continue,
+            "input" if matches!(input.attr("type"), Some("checkbox" | "radio")) && input.attr("checked").is_none() => {
+                continue;
+            }
             "input" => input.attr("value").unwrap_or_default().to_string(),
             "textarea" => input.text().collect(),
             "select" => {

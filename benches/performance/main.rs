@@ -115,7 +115,10 @@ fn start(bench: &mut Bench, place: &Place) -> anyhow::Result<Results> {
     let (software, bytes) = match kind {
         Kind::Sqlite => {
             let file = Path::new(&place.database_url);
-            (format!("SQLite {}", bench.database.text("SELECT sqlite_version()")?), std::fs::metadata(file)?.len() as i64)
+            (
+                format!("SQLite {}", bench.database.text("SELECT sqlite_version()")?),
+                std::fs::metadata(file)?.len() as i64,
+            )
         }
         Kind::Postgres => {
             let version = bench.database.text("SELECT current_setting('server_version')")?;

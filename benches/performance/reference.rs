@@ -27,18 +27,49 @@ pub fn counts(id: &str, names: &Names, kind: Kind) -> anyhow::Result<Shapes> {
             vec![
                 ("INTERSECT", of(&format!("{} INTERSECT {}", carry(a), carry(b)))),
                 ("IN", format!("SELECT count(*) FROM taggings WHERE tag_id = {a} AND customer_id IN ({})", carry(b))),
-                ("EXISTS", format!("SELECT count(*) FROM taggings AS a WHERE a.tag_id = {a} AND EXISTS (SELECT 1 FROM taggings AS b WHERE b.customer_id = a.customer_id AND b.tag_id = {b})")),
-                ("join", format!("SELECT count(*) FROM taggings AS a JOIN taggings AS b ON b.customer_id = a.customer_id WHERE a.tag_id = {a} AND b.tag_id = {b}")),
-                ("GROUP BY", of(&format!("SELECT customer_id FROM taggings WHERE tag_id IN ({a}, {b}) GROUP BY customer_id HAVING count(*) = 2"))),
+                (
+                    "EXISTS",
+                    format!(
+                        "SELECT count(*) FROM taggings AS a WHERE a.tag_id = {a} AND EXISTS (SELECT 1 FROM taggings AS b WHERE b.customer_id = a.customer_id AND b.tag_id = {b})"
+                    ),
+                ),
+                (
+                    "join",
+                    format!(
+                        "SELECT count(*) FROM taggings AS a JOIN taggings AS b ON b.customer_id = a.customer_id WHERE a.tag_id = {a} AND b.tag_id = {b}"
+                    ),
+                ),
+                (
+                    "GROUP BY",
+                    of(&format!(
+                        "SELECT customer_id FROM taggings WHERE tag_id IN ({a}, {b}) GROUP BY customer_id HAVING count(*) = 2"
+                    )),
+                ),
             ]
         }
         "F04" => {
             let (a, b, c) = (tag("VIP")?, tag("Newsletter")?, tag("Lapsed")?);
             let any = format!("SELECT customer_id FROM taggings WHERE tag_id IN ({a}, {b}, {c})");
             vec![
-                ("all less DISTINCT", format!("SELECT {everyone} - (SELECT count(DISTINCT customer_id) FROM taggings WHERE tag_id IN ({a}, {b}, {c}))")),
-                ("all less UNION", format!("SELECT {everyone} - ({})", of(&format!("{} UNION {} UNION {}", carry(a), carry(b), carry(c))))),
-                ("NOT EXISTS", format!("SELECT count(*) FROM customers AS c WHERE NOT EXISTS (SELECT 1 FROM taggings AS t WHERE t.customer_id = c.id AND t.tag_id IN ({a}, {b}, {c}))")),
+                (
+                    "all less DISTINCT",
+                    format!(
+                        "SELECT {everyone} - (SELECT count(DISTINCT customer_id) FROM taggings WHERE tag_id IN ({a}, {b}, {c}))"
+                    ),
+                ),
+                (
+                    "all less UNION",
+                    format!(
+                        "SELECT {everyone} - ({})",
+                        of(&format!("{} UNION {} UNION {}", carry(a), carry(b), carry(c)))
+                    ),
+                ),
+                (
+                    "NOT EXISTS",
+                    format!(
+                        "SELECT count(*) FROM customers AS c WHERE NOT EXISTS (SELECT 1 FROM taggings AS t WHERE t.customer_id = c.id AND t.tag_id IN ({a}, {b}, {c}))"
+                    ),
+                ),
                 ("NOT IN", format!("SELECT count(*) FROM customers WHERE id NOT IN ({any})")),
                 ("EXCEPT", of(&format!("SELECT id FROM customers EXCEPT {any}"))),
             ]
@@ -55,29 +86,77 @@ pub fn counts(id: &str, names: &Names, kind: Kind) -> anyhow::Result<Shapes> {
         "F10" => vec![("index", format!("SELECT count(*) FROM customers WHERE last_purchase_at < {DAYS_90}"))],
         "F12" => {
             let points = names.field("points")?;
-            vec![("index", format!("SELECT count(*) FROM custom_values WHERE field_id = {points} AND number BETWEEN 500000000 AND 2000000000"))]
+            vec![(
+                "index",
+                format!(
+                    "SELECT count(*) FROM custom_values WHERE field_id = {points} AND number BETWEEN 500000000 AND 2000000000"
+                ),
+            )]
         }
         "F14" => {
             let (plan, points) = (names.field("plan")?, names.field("points")?);
             let plans = format!("field_id = {plan} AND folded IN ('pro', 'enterprise')");
             let rich = format!("field_id = {points} AND number > 5000000000");
             vec![
-                ("INTERSECT", of(&format!("SELECT customer_id FROM custom_values WHERE {plans} INTERSECT SELECT customer_id FROM custom_values WHERE {rich}"))),
-                ("IN", format!("SELECT count(*) FROM custom_values WHERE {plans} AND customer_id IN (SELECT customer_id FROM custom_values WHERE {rich})")),
-                ("IN, the other way", format!("SELECT count(*) FROM custom_values WHERE {rich} AND customer_id IN (SELECT customer_id FROM custom_values WHERE {plans})")),
-                ("EXISTS", format!("SELECT count(*) FROM custom_values AS a WHERE a.field_id = {plan} AND a.folded IN ('pro', 'enterprise') AND EXISTS (SELECT 1 FROM custom_values AS b WHERE b.customer_id = a.customer_id AND b.field_id = {points} AND b.number > 5000000000)")),
+                (
+                    "INTERSECT",
+                    of(&format!(
+                        "SELECT customer_id FROM custom_values WHERE {plans} INTERSECT SELECT customer_id FROM custom_values WHERE {rich}"
+                    )),
+                ),
+                (
+                    "IN",
+                    format!(
+                        "SELECT count(*) FROM custom_values WHERE {plans} AND customer_id IN (SELECT customer_id FROM custom_values WHERE {rich})"
+                    ),
+                ),
+                (
+                    "IN, the other way",
+                    format!(
+                        "SELECT count(*) FROM custom_values WHERE {rich} AND customer_id IN (SELECT customer_id FROM custom_values WHERE {plans})"
+                    ),
+                ),
+                (
+                    "EXISTS",
+                    format!(
+                        "SELECT count(*) FROM custom_values AS a WHERE a.field_id = {plan} AND a.folded IN ('pro', 'enterprise') AND EXISTS (SELECT 1 FROM custom_values AS b WHERE b.customer_id = a.customer_id AND b.field_id = {points} AND b.number > 5000000000)"
+                    ),
+                ),
             ]
         }
         "F16" => {
             let (vip, wholesale) = (tag("VIP")?, tag("Wholesale")?);
             let berg = contains("city_folded", "berg");
             let (first, second) = ("country = 'SE'".to_string(), format!("(country = 'DE' OR {berg})"));
-            let join = |tag: i64, what: &str| format!("SELECT t.customer_id FROM taggings AS t JOIN customers ON id = t.customer_id WHERE t.tag_id = {tag} AND {what}");
+            let join = |tag: i64, what: &str| {
+                format!(
+                    "SELECT t.customer_id FROM taggings AS t JOIN customers ON id = t.customer_id WHERE t.tag_id = {tag} AND {what}"
+                )
+            };
             vec![
                 ("UNION of joins", of(&format!("{} UNION {}", join(vip, &first), join(wholesale, &second)))),
-                ("DISTINCT join", format!("SELECT count(DISTINCT t.customer_id) FROM taggings AS t JOIN customers ON id = t.customer_id WHERE t.tag_id IN ({vip}, {wholesale}) AND ((t.tag_id = {vip} AND {first}) OR (t.tag_id = {wholesale} AND {second}))")),
-                ("IN", format!("SELECT count(*) FROM customers WHERE (id IN ({}) AND {first}) OR (id IN ({}) AND {second})", carry(vip), carry(wholesale))),
-                ("sets", of(&format!("SELECT customer_id FROM ({} INTERSECT SELECT id FROM customers WHERE {first}) AS a UNION SELECT customer_id FROM ({} INTERSECT SELECT id FROM customers WHERE {second}) AS b", carry(vip), carry(wholesale)))),
+                (
+                    "DISTINCT join",
+                    format!(
+                        "SELECT count(DISTINCT t.customer_id) FROM taggings AS t JOIN customers ON id = t.customer_id WHERE t.tag_id IN ({vip}, {wholesale}) AND ((t.tag_id = {vip} AND {first}) OR (t.tag_id = {wholesale} AND {second}))"
+                    ),
+                ),
+                (
+                    "IN",
+                    format!(
+                        "SELECT count(*) FROM customers WHERE (id IN ({}) AND {first}) OR (id IN ({}) AND {second})",
+                        carry(vip),
+                        carry(wholesale)
+                    ),
+                ),
+                (
+                    "sets",
+                    of(&format!(
+                        "SELECT customer_id FROM ({} INTERSECT SELECT id FROM customers WHERE {first}) AS a UNION SELECT customer_id FROM ({} INTERSECT SELECT id FROM customers WHERE {second}) AS b",
+                        carry(vip),
+                        carry(wholesale)
+                    )),
+                ),
             ]
         }
         "F18" => {
@@ -86,15 +165,39 @@ pub fn counts(id: &str, names: &Names, kind: Kind) -> anyhow::Result<Shapes> {
             let opted = "SELECT customer_id FROM consents WHERE channel = 'email' AND state = 'opted_in'";
             let members = format!("SELECT customer_id FROM segment_members WHERE segment_id = {batch}");
             let lapsed = format!("last_purchase_at < {DAYS_365}");
-            let vips = format!("SELECT t.customer_id FROM taggings AS t JOIN customers ON id = t.customer_id WHERE t.tag_id = {vip} AND {nordic}");
+            let vips = format!(
+                "SELECT t.customer_id FROM taggings AS t JOIN customers ON id = t.customer_id WHERE t.tag_id = {vip} AND {nordic}"
+            );
             let buyers = |opted: &str| format!("SELECT id FROM customers WHERE {lapsed} AND {opted}");
             let probe = "EXISTS (SELECT 1 FROM consents AS o WHERE o.customer_id = id AND o.channel = 'email' AND o.state = 'opted_in')";
             vec![
-                ("sets", of(&format!("SELECT * FROM ({vips} UNION {}) AS a EXCEPT {members}", buyers(&format!("id IN ({opted})"))))),
-                ("sets, INTERSECT", of(&format!("SELECT * FROM ({vips} UNION SELECT * FROM (SELECT id FROM customers WHERE {lapsed} INTERSECT {opted}) AS b) AS a EXCEPT {members}"))),
+                (
+                    "sets",
+                    of(&format!(
+                        "SELECT * FROM ({vips} UNION {}) AS a EXCEPT {members}",
+                        buyers(&format!("id IN ({opted})"))
+                    )),
+                ),
+                (
+                    "sets, INTERSECT",
+                    of(&format!(
+                        "SELECT * FROM ({vips} UNION SELECT * FROM (SELECT id FROM customers WHERE {lapsed} INTERSECT {opted}) AS b) AS a EXCEPT {members}"
+                    )),
+                ),
                 ("sets, EXISTS", of(&format!("SELECT * FROM ({vips} UNION {}) AS a EXCEPT {members}", buyers(probe)))),
-                ("IN", format!("SELECT count(*) FROM customers WHERE ((id IN ({}) AND {nordic}) OR ({lapsed} AND id IN ({opted}))) AND id NOT IN ({members})", carry(vip))),
-                ("EXISTS", format!("SELECT count(*) FROM customers WHERE (({nordic} AND EXISTS (SELECT 1 FROM taggings AS t WHERE t.customer_id = id AND t.tag_id = {vip})) OR ({lapsed} AND {probe})) AND NOT EXISTS (SELECT 1 FROM segment_members AS m WHERE m.customer_id = id AND m.segment_id = {batch})")),
+                (
+                    "IN",
+                    format!(
+                        "SELECT count(*) FROM customers WHERE ((id IN ({}) AND {nordic}) OR ({lapsed} AND id IN ({opted}))) AND id NOT IN ({members})",
+                        carry(vip)
+                    ),
+                ),
+                (
+                    "EXISTS",
+                    format!(
+                        "SELECT count(*) FROM customers WHERE (({nordic} AND EXISTS (SELECT 1 FROM taggings AS t WHERE t.customer_id = id AND t.tag_id = {vip})) OR ({lapsed} AND {probe})) AND NOT EXISTS (SELECT 1 FROM segment_members AS m WHERE m.customer_id = id AND m.segment_id = {batch})"
+                    ),
+                ),
             ]
         }
         other => anyhow::bail!("no SQL was written for the filter {other}"),

@@ -107,12 +107,20 @@ fn figures(out: &mut String, here: &[&Results], all: &[Results]) -> std::fmt::Re
         let found: Vec<Option<&Figure>> = here.iter().map(|results| results.figure(key)).collect();
         let Some(any) = found.iter().flatten().next() else { continue };
         let mut cells = vec![any.what.clone(), goal(any)];
-        cells.extend(found.iter().map(|figure| figure.map_or("—".into(), |figure| format!("{}{}", judged(figure), beside(figure)))));
+        cells.extend(
+            found
+                .iter()
+                .map(|figure| figure.map_or("—".into(), |figure| format!("{}{}", judged(figure), beside(figure)))),
+        );
         if both {
             cells.push(match (found[0], found[1]) {
                 (Some(a), Some(b)) if a.unit == Unit::Ms && a.value > 0.0 && b.value > 0.0 => {
                     let times = b.value / a.value;
-                    format!("{}{}", number(times), if words::KNOWN.contains(key) { mark(times <= POSTGRES_MAY) } else { "" })
+                    format!(
+                        "{}{}",
+                        number(times),
+                        if words::KNOWN.contains(key) { mark(times <= POSTGRES_MAY) } else { "" }
+                    )
                 }
                 _ => String::new(),
             });
@@ -122,7 +130,11 @@ fn figures(out: &mut String, here: &[&Results], all: &[Results]) -> std::fmt::Re
                 let (figure, small) = ((*figure)?, before(results)?.figure(key)?);
                 let counts = matches!(figure.unit, Unit::Ms | Unit::Mb) && small.value > 0.0;
                 let times = counts.then(|| figure.value / small.value)?;
-                Some(format!("{} times{}", number(times), if figure.unit == Unit::Ms { mark(times <= GROWTH_MAY) } else { "" }))
+                Some(format!(
+                    "{} times{}",
+                    number(times),
+                    if figure.unit == Unit::Ms { mark(times <= GROWTH_MAY) } else { "" }
+                ))
             });
             cells.push(growth.collect::<Vec<_>>().join(", "));
         }
@@ -216,7 +228,9 @@ fn details(out: &mut String, here: &[&Results]) -> std::fmt::Result {
 fn table(out: &mut String, part: &Part) -> std::fmt::Result {
     let heads: Vec<String> = std::iter::once(String::new()).chain(part.columns.iter().cloned()).collect();
     row(out, &heads)?;
-    let is_words = |column: usize| part.lines.iter().any(|line| matches!(line.cells.get(column), Some(Cell::Words(words)) if !words.is_empty()));
+    let is_words = |column: usize| {
+        part.lines.iter().any(|line| matches!(line.cells.get(column), Some(Cell::Words(words)) if !words.is_empty()))
+    };
     let line = |column| if is_words(column) { "---" } else { "--:" }.to_string();
     row(out, &std::iter::once("---".to_string()).chain((0..part.columns.len()).map(line)).collect::<Vec<_>>())?;
     for line in &part.lines {
@@ -252,7 +266,15 @@ fn memory(out: &mut String, soak: &Soak) -> std::fmt::Result {
     )?;
     let every = (soak.memory.len() / 12).max(1);
     let points: Vec<&(f64, f64)> = soak.memory.iter().step_by(every).collect();
-    row(out, &std::iter::once("seconds".to_string()).chain(points.iter().map(|(at, _)| number(at.round()))).collect::<Vec<_>>())?;
+    row(
+        out,
+        &std::iter::once("seconds".to_string())
+            .chain(points.iter().map(|(at, _)| number(at.round())))
+            .collect::<Vec<_>>(),
+    )?;
     row(out, &std::iter::once("---".to_string()).chain(points.iter().map(|_| "--:".to_string())).collect::<Vec<_>>())?;
-    row(out, &std::iter::once("MB".to_string()).chain(points.iter().map(|(_, mb)| number(mb.round()))).collect::<Vec<_>>())
+    row(
+        out,
+        &std::iter::once("MB".to_string()).chain(points.iter().map(|(_, mb)| number(mb.round()))).collect::<Vec<_>>(),
+    )
 }

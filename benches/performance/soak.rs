@@ -65,8 +65,10 @@ pub fn run(bench: &Bench, ids: Vec<i64>, minutes: f64) -> anyhow::Result<Soak> {
     };
     let (memory, answers) = std::thread::scope(|scope| {
         let (reads, writes) = (&reads, &writes);
-        let readers: Vec<_> = (0..READERS).map(|n| (work(reads), n)).map(|(work, n)| scope.spawn(move || read(&work, n))).collect();
-        let writers: Vec<_> = (0..WRITERS).map(|n| (work(writes), n)).map(|(work, n)| scope.spawn(move || write(&work, n))).collect();
+        let readers: Vec<_> =
+            (0..READERS).map(|n| (work(reads), n)).map(|(work, n)| scope.spawn(move || read(&work, n))).collect();
+        let writers: Vec<_> =
+            (0..WRITERS).map(|n| (work(writes), n)).map(|(work, n)| scope.spawn(move || write(&work, n))).collect();
         let memory = watch(bench, minutes, reads, writes, &over);
         over.store(true, Ordering::Relaxed);
         let mut answers = Vec::new();
@@ -101,7 +103,13 @@ pub fn run(bench: &Bench, ids: Vec<i64>, minutes: f64) -> anyhow::Result<Soak> {
 }
 
 /// Looks at the memory every ten seconds; a short soak is looked at more often.
-fn watch(bench: &Bench, minutes: f64, reads: &AtomicU64, writes: &AtomicU64, over: &AtomicBool) -> anyhow::Result<Vec<(f64, f64)>> {
+fn watch(
+    bench: &Bench,
+    minutes: f64,
+    reads: &AtomicU64,
+    writes: &AtomicU64,
+    over: &AtomicBool,
+) -> anyhow::Result<Vec<(f64, f64)>> {
     let (began, seconds) = (Instant::now(), minutes * 60.0);
     let step = (seconds / 20.0).min(10.0);
     let mut memory = Vec::new();
@@ -155,7 +163,8 @@ fn write(work: &Work, writer: usize) -> anyhow::Result<()> {
                 work.program.patch(&path, &json!({ "city": city, "custom": { "points": points } }))?;
             }
             _ => {
-                let bought = json!({ "amount": random.u32(1..500), "product": "Boots", "purchased_at": "2026-11-20T10:00:00Z" });
+                let bought =
+                    json!({ "amount": random.u32(1..500), "product": "Boots", "purchased_at": "2026-11-20T10:00:00Z" });
                 work.program.post(&format!("{path}/purchases"), &bought)?;
             }
         }

@@ -45,7 +45,8 @@ fn new_conditions(bench: &Bench, part: &mut Part) -> anyhow::Result<()> {
         }
         more.push(page - fill);
     }
-    let what = "a builder change with one new condition beside nine known: more than that condition's own count, median";
+    let what =
+        "a builder change with one new condition beside nine known: more than that condition's own count, median";
     let beside = format!("most {:.0}: {}", slowest.0, slowest.1);
     part.ms("builder.new", what, median(more)?, Some(AtMost(30.0)), beside);
     Ok(())

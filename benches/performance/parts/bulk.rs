@@ -80,7 +80,9 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     for (((name, ..), seen), quiet) in PAGES.iter().zip(seen).zip(quiet) {
         let seen = seen.into_inner().unwrap_or_else(|held| held.into_inner());
         let times = Times::of(seen.iter().map(|page| page.ms).collect())?;
-        let first = |edit: &Edit| seen.iter().find(|page| page.asked >= edit.done).map_or("none came".into(), |page| page.ms.into());
+        let first = |edit: &Edit| {
+            seen.iter().find(|page| page.asked >= edit.done).map_or("none came".into(), |page| page.ms.into())
+        };
         let cells = vec![
             quiet.into(),
             times.median().into(),
@@ -95,10 +97,8 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         let beside = format!("median {:.0}, {quiet:.0} when nothing changes", times.median());
         part.ms(key, &what, times.slowest(), None, beside);
     }
-    let told: Vec<String> = edits
-        .iter()
-        .map(|edit| format!("{} {:.1} s", edit.name, (edit.done - edit.began).as_secs_f64()))
-        .collect();
+    let told: Vec<String> =
+        edits.iter().map(|edit| format!("{} {:.1} s", edit.name, (edit.done - edit.began).as_secs_f64())).collect();
     part.note(format!("The edits took: {}.", told.join(", ")));
     Ok(())
 }

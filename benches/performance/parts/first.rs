@@ -14,6 +14,8 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         let (mut ours, mut sqls, mut found) = (Vec::new(), Vec::new(), Vec::new());
         for number in ALONE {
             let Some(condition) = sort.variant(number, &bench.names, kind)? else { continue };
+            // What it reads is in memory for both.
+            bench.database.ids(&condition.ids[0].1)?;
             let (count, ms) = bench.program.count(&condition.text)?;
             sqls.push(bench.database.quickest_ids(&condition.ids, count)?.ms);
             ours.push(ms);
@@ -21,7 +23,10 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         }
         let (ours, sql) = (median(ours)?, median(sqls)?);
         let (ratio, more) = (ours / sql, ours - sql);
-        part.line(format!("{} ({})", sort.name, found.join(", ")), vec![ours.into(), sql.into(), ratio.into(), more.into()]);
+        part.line(
+            format!("{} ({})", sort.name, found.join(", ")),
+            vec![ours.into(), sql.into(), ratio.into(), more.into()],
+        );
         all += 1;
         within += usize::from(ratio <= 1.3 || more <= 50.0);
         // By how much it is beyond both limits.
@@ -33,7 +38,7 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         }
     }
     let what = "a condition asked for the first time: within 1.3 times of SQL that returns its ids, or + 50 ms";
-    let beside = format!("{within} of {all} conditions; nearest to the limit: {}", worst.1);
+    let beside = format!("{within} of {all} conditions; worst: {}", worst.1);
     let share = 100.0 * within as f64 / all as f64;
     part.figure("first.within", what, share, Unit::Percent, Some(AtLeast(100.0)), beside);
     part.ms("first.contains", "text `contains` for the first time, slowest", scan.0, Some(AtMost(100.0)), scan.1);

@@ -29,6 +29,11 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     let what = "packing a page as browsers ask for it, beside sending it plain";
     let beside = format!("{:.1} against {:.1}; {} KB packed", packed.median(), plain.median(), bytes / 1024);
     part.ms("floor.packing", what, packed.median() - plain.median(), None, beside);
+    let segments = bench.database.number("SELECT count(*) FROM segments WHERE kind = 'dynamic'")?;
+    part.note(format!(
+        "With {segments} dynamic segments saved, the server was quiet {:.0} s after its start.",
+        bench.quiet_after
+    ));
     part.note("All other pages are measured as they are sent plain.");
     Ok(())
 }

@@ -90,7 +90,13 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     all.sort_by(|a, b| b.ms.total_cmp(&a.ms));
     let slowest: Vec<String> = all.iter().take(5).map(|asked| format!("{} {:.0} ms", asked.words, asked.ms)).collect();
     let beside = format!("{} pages of {} orders and filters", times.runs(), pairs.len());
-    part.ms("list.median", "the list of customers in any order, first and deep pages: median", times.median(), Some(AtMost(10.0)), beside);
+    part.ms(
+        "list.median",
+        "the list of customers in any order, first and deep pages: median",
+        times.median(),
+        Some(AtMost(10.0)),
+        beside,
+    );
     part.ms("list.p95", "the same, p95", times.p95(), Some(AtMost(40.0)), "");
     part.ms("list.slowest", "the same, slowest", times.slowest(), None, "");
     part.note(format!("The five slowest: {}.", slowest.join("; ")));

@@ -11,7 +11,8 @@ const MANY: usize = 200;
 /// A dynamic segment of three to five conditions, the same each time for the same number.
 fn filter(n: usize) -> String {
     let pick = |from: &[&str], step: usize| from[(n * step + n / 7) % from.len()].to_string();
-    let tags = ["VIP", "Newsletter", "Lapsed", "Wholesale", "Interest-Boots", "Interest-Hats", "Returns-Often", "Complaint"];
+    let tags =
+        ["VIP", "Newsletter", "Lapsed", "Wholesale", "Interest-Boots", "Interest-Hats", "Returns-Often", "Complaint"];
     let tag = format!("Topic-{:03}", 41 + n % 17);
     let conditions = [
         format!("tags contains {}", pick(&tags, 1)),
@@ -47,7 +48,13 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     let first = ask()?;
     let times = Patience::of(10, 120.0).repeat(|_| ask())?;
     let beside = format!("{} times; slowest {:.0}", times.runs(), times.slowest());
-    part.ms("segments.known", "`/segments` with 200 dynamic segments, known", times.median(), Some(AtMost(100.0)), beside);
+    part.ms(
+        "segments.known",
+        "`/segments` with 200 dynamic segments, known",
+        times.median(),
+        Some(AtMost(100.0)),
+        beside,
+    );
     part.ms("segments.first", "the same, the first time anybody asks", first, None, "");
     Ok(())
 }

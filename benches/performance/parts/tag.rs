@@ -8,7 +8,9 @@ use crate::results::Part;
 pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     part.columns(&["count before", "first count after a tag", "more", "first count after it was taken"]);
     let untagged = |tag: i64| {
-        format!("SELECT id FROM customers WHERE NOT EXISTS (SELECT 1 FROM taggings WHERE customer_id = id AND tag_id = {tag}) ORDER BY id LIMIT 20")
+        format!(
+            "SELECT id FROM customers WHERE NOT EXISTS (SELECT 1 FROM taggings WHERE customer_id = id AND tag_id = {tag}) ORDER BY id LIMIT 20"
+        )
     };
     let asked = [
         ("VIP", "tags contains VIP".to_string()),
@@ -34,12 +36,19 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         }
         let median = |times: Vec<f64>| anyhow::Ok(Times::of(times)?.median());
         let name = if filter == TEN { "ten conditions" } else { &filter };
-        let cells = vec![median(before)?.into(), median(after)?.into(), median(more.clone())?.into(), median(taken)?.into()];
+        let cells =
+            vec![median(before)?.into(), median(after)?.into(), median(more.clone())?.into(), median(taken)?.into()];
         part.line(format!("+ {tag}: {name}"), cells);
         all.extend(more);
     }
     let all = Times::of(all)?;
     let beside = format!("p95 {:.1}, {} times", all.p95(), all.runs());
-    part.ms("tag.more", "first count after one tag was added: more than the count before", all.median(), Some(AtMost(5.0)), beside);
+    part.ms(
+        "tag.more",
+        "first count after one tag was added: more than the count before",
+        all.median(),
+        Some(AtMost(5.0)),
+        beside,
+    );
     Ok(())
 }

@@ -50,9 +50,8 @@ pub const LIMITS: &[(&str, &str)] = &[
 ];
 
 /// Figures whose conditions are known, which PostgreSQL should answer within three times of SQLite.
-pub const KNOWN: &[&str] = &[
-    "count.median", "count.slowest", "builder.known", "builder.known95", "segments.known", "list.median", "list.p95",
-];
+pub const KNOWN: &[&str] =
+    &["count.median", "count.slowest", "builder.known", "builder.known95", "segments.known", "list.median", "list.p95"];
 
 /// The parts that have more to tell than their figures, and how it is headed.
 pub const PARTS: &[(&str, &str)] = &[
