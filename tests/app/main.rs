@@ -31,6 +31,7 @@ mod readme;
 mod rights;
 mod roads;
 mod segments;
+mod sets;
 mod spellings;
 mod starting;
 mod support;

@@ -1,0 +1,165 @@
+//! Sets of customers that are kept between requests: made once, moved as little as possible, let go when there are too
+//! many, and always what SQL says. `kept_sets` is the same under fire.
+
+use crate::support::{Server, clock, for_each_database, sqlite, world};
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use muster::agents::{Caller, Role};
+use muster::db::schema::customers;
+use muster::db::{Db, Trouble};
+use muster::filters::fields::Fields;
+use muster::filters::sets::{Sets, Snapshot};
+use muster::filters::{self, Filter, Rule};
+use muster::segments::{Kind, Segment, Wish, ready};
+use muster::tags::{self, Mark, Source, Tag};
+use muster::workspace::Clock;
+use std::sync::Barrier;
+
+fn filter(text: &str, clock: &Clock, at: &mut Snapshot) -> Result<Filter, Trouble> {
+    let rule = Rule::read(text, &Fields::load(at)?).unwrap_or_else(|mistake| panic!("{text}: {mistake}"));
+    let filter = Filter::check(&rule, at, clock)?;
+    assert_eq!(filter.problems(), [], "{text}");
+    Ok(filter)
+}
+
+/// How many fit, which SQL has to say too.
+fn count(text: &str, clock: &Clock, sets: &Sets) -> i64 {
+    let counted = sets.read_now::<_, Trouble>(|at| {
+        let filter = filter(text, clock, at)?;
+        let count = at.count(&filter)?;
+        assert_eq!(count, filters::count(&filter, at)?, "{text}");
+        Ok(count)
+    });
+    counted.expect("a count")
+}
+
+fn tag(customer: i64, name: &str, db: &Db) {
+    db.write_now::<_, Trouble>(|conn| {
+        let (tag, _) = Tag::find_or_create(name, conn, clock().stamp())?;
+        tags::add(customer, tag.id, &Mark::of(&Caller::command_line(), Source::Profile, clock().stamp()), conn)?;
+        Ok(())
+    })
+    .expect("a tag");
+}
+
+#[test]
+fn a_condition_is_asked_once_and_follows_what_is_written() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let sets = Sets::new(db.clone(), None);
+        assert_eq!(count("tags contains VIP", &clock(), &sets), 3);
+        let asked = sets.fills();
+        for _ in 0..5 {
+            assert_eq!(count("tags contains VIP", &clock(), &sets), 3);
+            assert_eq!(count("tags does not contain VIP", &clock(), &sets), 2);
+        }
+        tag(people.di, "VIP", &db);
+        assert_eq!(count("tags contains VIP", &clock(), &sets), 4, "the next question includes her");
+        db.write_now::<_, Trouble>(|conn| Ok(diesel::delete(customers::table.find(people.ana)).execute(conn)?))
+            .expect("she is gone");
+        assert_eq!(count("tags contains VIP", &clock(), &sets), 3);
+        assert_eq!(count("tags does not contain VIP", &clock(), &sets), 1);
+        assert_eq!(sets.fills(), asked, "nobody was asked again but those who changed");
+    });
+}
+
+#[test]
+fn a_set_goes_with_the_clock_forwards_and_back() {
+    for_each_database(|db| {
+        world(&db);
+        let sets = Sets::new(db.clone(), None);
+        let at = |minutes: i64| Clock { now: clock().now + TimeDelta::minutes(minutes), ..clock() };
+        // Eva is seen on the first of December, 13:00 by UTC; now it is September.
+        let (day, question) = (24 * 60, "last_seen_at in the last 100 hours");
+        let eva = (23 + 30 + 31) * day - 120;
+        let expected = [(0, 1), (eva - 1, 0), (eva, 1), (eva + 100 * 60, 1), (eva + 100 * 60 + 1, 0)];
+        for (minutes, members) in expected.into_iter().chain(expected.into_iter().rev()) {
+            assert_eq!(count(question, &at(minutes), &sets), members, "after {minutes} minutes");
+        }
+        assert_eq!(sets.fills(), 2, "this, and everybody there is");
+    });
+}
+
+#[test]
+fn two_who_want_the_same_new_set_make_it_once() {
+    for_each_database(|db| {
+        world(&db);
+        let (sets, both) = (Sets::new(db.clone(), None), Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    both.wait();
+                    assert_eq!(count("country is BR and tags contains VIP", &clock(), &sets), 1);
+                });
+            }
+        });
+        assert_eq!(sets.fills(), 3, "two conditions and everybody there is");
+    });
+}
+
+#[test]
+fn the_memory_of_sets_is_bounded_and_the_answers_stay_right() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    world(&db);
+    let sets = Sets::new(db.clone(), Some(20_000));
+    for round in 0..3 {
+        for number in 0..200 {
+            let vip_or = count(&format!("tags contains VIP or name contains b{number}"), &clock(), &sets);
+            assert_eq!(vip_or, 3, "round {round}, {number}");
+            assert!(sets.bytes() <= 20_000, "{} bytes", sets.bytes());
+        }
+    }
+}
+
+#[test]
+fn what_segments_ask_is_made_ready_before_anybody_looks() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let wish = Wish {
+            name: "VIPs at home".into(),
+            kind: Kind::Dynamic,
+            rule: Some(Rule::read("tags contains VIP and country is BR", Fields::built_in()).expect("a rule")),
+            private: true,
+        };
+        let made = db.write_now(|conn| Segment::create(&wish, &Caller::command_line(), conn, &clock()));
+        let segment = made.unwrap_or_else(|problem| panic!("{problem}"));
+        let sets = Sets::new(db.clone(), None);
+        let knows = || {
+            let known = sets.read_now::<_, Trouble>(|at| {
+                let filter = segment.filter(at, &clock())?;
+                Ok(at.knows(&filter))
+            });
+            known.expect("an answer")
+        };
+        assert!(!knows());
+        let seen = ready::refresh(&sets, None).expect("made ready");
+        assert!(knows());
+        let asked = sets.fills();
+        assert_eq!(ready::refresh(&sets, Some(seen)).expect("nothing to do"), seen);
+        tag(people.bo, "VIP", &db);
+        assert!(ready::refresh(&sets, Some(seen)).expect("made ready") > seen);
+        assert_eq!(sets.fills(), asked, "only she was asked again");
+    });
+}
+
+#[test]
+fn a_count_that_was_not_known_when_the_list_was_drawn_comes_by_itself() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let server = Server::start(&db);
+        let program = server.program(Role::Admin);
+        let made = program
+            .post(server.url("/api/v1/segments"))
+            .json(&serde_json::json!({ "name": "VIPs", "kind": "dynamic", "filter": "tags contains VIP" }))
+            .send()
+            .expect("an answer");
+        let made: serde_json::Value = made.json().expect("JSON");
+        assert_eq!(made["count"], 3);
+        tag(people.bo, "VIP", &db);
+        let marketer = server.signed_in(Role::Marketer);
+        let piece = marketer.get(server.url(&format!("/segments/{}/count", made["id"]))).send().expect("an answer");
+        let piece = piece.text().expect("a piece");
+        assert!(piece.contains(">4</strong>") && !piece.contains("data-hx-get"), "{piece}");
+    });
+}
