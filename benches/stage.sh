@@ -97,7 +97,7 @@ postgres() {
 
 # PostgreSQL's server programs are kept out of PATH on Debian.
 postgres_folder() {
-    if command -v initdb >/dev/null; then dirname "$(command -v initdb)"; return; fi
+    if command -v initdb >/dev/null; then dirname "$(readlink -f "$(command -v initdb)")"; return; fi
     ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1
 }
 # It refuses to run as root.

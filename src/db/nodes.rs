@@ -106,11 +106,13 @@ impl<L: QueryFragment<Backend>> QueryFragment<Backend> for OneOf<L> {
     }
 }
 
-/// The text on the left has this text in it. Both databases have a function for that, which is quicker than a pattern;
-/// SQLite's LIKE compares letters of either case as well.
+/// The text on the left has this text in it. Each database is asked by what it is quickest at: PostgreSQL by a function
+/// for that, SQLite by a pattern.
 pub struct Holds<L> {
     pub left: L,
     pub text: String,
+    /// The same as a pattern of LIKE, `\` quoting.
+    pub pattern: String,
 }
 
 impl<L> Expression for Holds<L> {
@@ -127,14 +129,21 @@ impl<L> QueryId for Holds<L> {
 }
 impl<L: QueryFragment<Backend>> QueryFragment<Backend> for Holds<L> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
-        out.push_sql(match out.backend() {
-            Backend::Sqlite(_) => "instr(",
-            Backend::Postgres(_) => "strpos(",
-        });
-        self.left.walk_ast(out.reborrow())?;
-        out.push_sql(", ");
-        out.push_bind_param::<diesel::sql_types::Text, _>(&self.text)?;
-        out.push_sql(") > 0");
+        match out.backend() {
+            Backend::Sqlite(_) => {
+                self.left.walk_ast(out.reborrow())?;
+                out.push_sql(" LIKE ");
+                out.push_bind_param::<diesel::sql_types::Text, _>(&self.pattern)?;
+                out.push_sql(" ESCAPE '\\'");
+            }
+            Backend::Postgres(_) => {
+                out.push_sql("strpos(");
+                self.left.walk_ast(out.reborrow())?;
+                out.push_sql(", ");
+                out.push_bind_param::<diesel::sql_types::Text, _>(&self.text)?;
+                out.push_sql(") > 0");
+            }
+        }
         Ok(())
     }
 }

@@ -51,7 +51,8 @@ impl Wanted {
             (Wanted::Filled, Values::Time(column)) => Box::new(column().is_not_null()),
             (Wanted::OneOf(values), Values::Text(column)) => one_of(column, column, values),
             (Wanted::Holds(text), Values::Text(column)) => {
-                filled(column, Box::new(Holds { left: column(), text: text.clone() }))
+                let pattern = format!("%{}%", literal(text));
+                filled(column, Box::new(Holds { left: column(), text: text.clone(), pattern }))
             }
             (Wanted::Starts(text), Values::Text(column)) => starts(column, text),
             (Wanted::Ends(text), Values::Text(column)) => {
