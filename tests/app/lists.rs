@@ -301,10 +301,8 @@ fn the_database_sorts_no_more_than_those_who_are_alike_in_the_first_column() {
                     }
                     Conn::Postgres(_) => {
                         let sorts = plan.matches("Sort").count() - plan.matches("Sort Key").count();
-                        assert!(
-                            plan.contains("using customers_") && sorts == plan.matches("Incremental").count(),
-                            "{plan}"
-                        )
+                        let alike = plan.contains(" = '") || sorts == plan.matches("Incremental").count();
+                        assert!(plan.contains("using customers_") && alike, "{plan}")
                     }
                 }
             }

@@ -33,29 +33,40 @@ impl<'a> Course<'a> {
         Course { keys, from: cursor.map(|cursor| (&cursor.values[..], cursor.id)), back, up }
     }
 
-    /// The stretches to read, in turn: one index serves both those who have a first value and those who have none.
+    /// The stretches to read, in turn, each of them a walk along the index of the first column: those who are like the
+    /// row in it, those with another value, those without one.
     pub fn stretches(self) -> Vec<Place<'a>> {
-        let begun = |has_first| Place { course: self, has_first: Some(has_first), begin: Begin::AfterRow };
-        let whole = |has_first| Place { course: Course { from: None, ..self }, ..begun(has_first) };
-        let Some(first) = self.keys.first() else { return vec![self.whole()] };
-        // Those without a value come last: the way back begins with them.
-        let missing = self.from.map_or(self.back, |(values, _)| values.first().is_none_or(Value::is_missing));
-        // A column that everybody has something in has no second stretch.
+        let place = |stretch| Place { course: self, stretch };
+        let Some(first) = self.keys.first() else { return vec![place(Stretch::Whole)] };
+        // A column that everybody has something in.
         let never_missing =
             matches!(first.column.key, "created_at" | "updated_at" | "purchase_count" | "total_spent" | "id");
-        match (missing, self.back) {
-            (false, false) if never_missing => vec![begun(true)],
-            (false, false) => vec![begun(true), whole(false)],
-            (true, false) => vec![begun(false)],
-            (false, true) => vec![begun(true)],
-            (true, true) if never_missing => vec![whole(true)],
-            (true, true) => vec![begun(false), whole(true)],
-        }
+        let afresh = |stretch| Place { course: self.afresh(), stretch };
+        let missing = |place: Place<'a>| (!never_missing).then_some(place);
+        let value = self.from.map(|(values, _)| values.first().filter(|value| !value.is_missing()));
+        let (last, back) = (Stretch::Alike(None), self.back);
+        let turn = match (value, back) {
+            (None, false) => [Some(place(Stretch::Further(None))), missing(place(last)), None],
+            (None, true) => [missing(place(last)), Some(place(Stretch::Further(None))), None],
+            (Some(None), false) => [missing(place(last)), None, None],
+            (Some(None), true) => [missing(place(last)), Some(afresh(Stretch::Further(None))), None],
+            (Some(value), _) => [
+                Some(place(Stretch::Alike(value))),
+                Some(place(Stretch::Further(value))),
+                missing(afresh(last)).filter(|_| !back),
+            ],
+        };
+        turn.into_iter().flatten().collect()
     }
 
     /// All of it at once, which no index serves: for a few who are sorted.
     pub fn whole(self) -> Place<'a> {
-        Place { course: self, has_first: None, begin: Begin::AfterRow }
+        Place { course: self, stretch: Stretch::Whole }
+    }
+
+    /// The order from its beginning.
+    fn afresh(self) -> Course<'a> {
+        Course { from: None, ..self }
     }
 
     /// Where the order is that of ids: whether they go up, and the id this begins after.
@@ -73,9 +84,9 @@ impl<'a> Course<'a> {
         matches!(self.keys, [only] if (only.descending == self.back) == self.up)
     }
 
-    /// The order among those who are alike in the first column; `begun` where this row is one of them.
-    fn rest(self, begun: bool) -> Course<'a> {
-        let from = self.from.filter(|_| begun).map(|(values, id)| (values.get(1..).unwrap_or_default(), id));
+    /// The order among those who are alike in the first column.
+    fn rest(self) -> Course<'a> {
+        let from = self.from.map(|(values, id)| (values.get(1..).unwrap_or_default(), id));
         Course { keys: self.keys.get(1..).unwrap_or_default(), from, ..self }
     }
 
@@ -108,37 +119,34 @@ impl<'a> Course<'a> {
     }
 }
 
-/// What a place begins after.
-#[derive(Clone, Copy, PartialEq)]
-enum Begin {
-    AfterRow,
-    /// After all who are like the row in the first column.
-    AfterAlike,
+/// Which part of a course.
+#[derive(Clone, Copy)]
+enum Stretch<'a> {
+    Whole,
+    /// Those with this value in the first column, or without one.
+    Alike(Option<&'a Value>),
+    /// Those with a value beyond this one, or with any.
+    Further(Option<&'a Value>),
 }
 
-/// One stretch of a course: customers with a first value, or those without.
+/// One stretch of a course.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     course: Course<'a>,
-    /// `None` when it is all of the course.
-    has_first: Option<bool>,
-    begin: Begin,
+    stretch: Stretch<'a>,
 }
 
 /// Those who are alike in the first column of an order, and the order among them.
 pub struct Alike<'a> {
     key: &'a Key,
-    value: Value,
+    value: Option<Value>,
     pub course: Course<'a>,
 }
 
 impl Alike<'_> {
-    /// The query among them, along the index of the column.
+    /// The query among all of them, along the index of the column.
     pub fn of<'q, S: 'q>(&self, query: Query<'q, S>) -> Query<'q, S> {
-        let query = match self.value.is_missing() {
-            true => query.filter(presence(self.key, false)),
-            false => query.filter(compare(self.key, &self.value, Compare::Same)),
-        };
+        let query = query.filter(alike(self.key, self.value.as_ref()));
         let query = match *self.key.by {
             By::Text(column, _) => sorted(query, column, false, false, true),
             By::Number(column, _) => sorted(query, column, false, false, true),
@@ -149,62 +157,46 @@ impl Alike<'_> {
 }
 
 impl<'a> Place<'a> {
-    /// Those this begins among, because they are like the row it begins after, or because nobody here has a first value.
+    /// Those this is about, when they are alike in the first column.
     pub fn alike(&self) -> Option<Alike<'a>> {
-        let key = self.course.keys.first()?;
-        let value = match (self.has_first, self.course.from) {
-            (Some(true), Some((values, _))) => values.first()?.clone(),
-            (Some(false), _) => Value::Text(None),
-            _ => return None,
-        };
-        Some(Alike { key, value, course: self.course.rest(true) })
+        let Stretch::Alike(value) = self.stretch else { return None };
+        Some(Alike { key: self.course.keys.first()?, value: value.cloned(), course: self.course.rest() })
     }
 
-    /// What is left of this once those are passed, by the first column alone; `None` when nothing is.
-    pub fn after_alike(&self) -> Option<Place<'a>> {
-        let keys = self.course.keys.get(..1)?;
-        let up = keys[0].descending == self.course.back;
-        let course = Course { keys, up, ..self.course };
-        (self.has_first == Some(true)).then_some(Place { course, begin: Begin::AfterAlike, ..*self })
-    }
-
-    /// The whole order, begun anew.
-    pub fn afresh(&self) -> Course<'a> {
-        Course { from: None, ..self.course }
-    }
-
-    /// Those who are like this customer, from the first on.
+    /// All who are like this customer.
     pub fn alike_to(&self, row: &Row) -> Option<Alike<'a>> {
         let key = self.course.keys.first()?;
-        Some(Alike { key, value: Value::of(key, row), course: self.course.rest(false) })
+        let value = Some(Value::of(key, row)).filter(|value| !value.is_missing());
+        Some(Alike { key, value, course: self.course.afresh().rest() })
+    }
+
+    /// The same stretch in the order of the index of the first column, whatever else it is sorted by.
+    pub fn by_first(&self) -> Place<'a> {
+        let keys = self.course.keys.get(..1).unwrap_or_default();
+        let up = keys.first().is_some_and(|first| first.descending) == self.course.back;
+        Place { course: Course { keys, up, ..self.course }, ..*self }
+    }
+
+    /// The order of the whole, from its beginning.
+    pub fn order(&self) -> Course<'a> {
+        self.course.afresh()
     }
 
     /// The condition that keeps a query to this stretch.
     fn within(&self) -> Option<Maybe> {
-        let first = self.course.keys.first().zip(self.has_first);
-        let stretch = first.map(|(key, has)| presence(key, has));
-        let beyond = match self.has_first {
-            Some(true) => self.beyond_first(),
-            Some(false) => self.course.beyond(1),
-            None => self.course.beyond(0),
-        };
-        match (stretch, beyond) {
-            (Some(stretch), Some(beyond)) => Some(Box::new(stretch.and(beyond))),
-            (stretch, beyond) => stretch.or(beyond),
+        let key = self.course.keys.first();
+        match (self.stretch, key) {
+            (Stretch::Alike(value), Some(key)) => {
+                let alike = alike(key, value);
+                Some(match self.course.beyond(1) {
+                    Some(beyond) => Box::new(alike.and(beyond)),
+                    None => alike,
+                })
+            }
+            (Stretch::Further(Some(value)), Some(key)) => Some(compare(key, value, self.course.further(key))),
+            (Stretch::Further(None), Some(key)) => Some(presence(key, true)),
+            (_, _) => self.course.beyond(0),
         }
-    }
-
-    /// `a >= x AND (a > x OR rest)`: written like this, an index on the column is entered at the right place.
-    fn beyond_first(&self) -> Option<Maybe> {
-        let key = self.course.keys.first()?;
-        let value = self.course.from?.0.first()?;
-        let how = self.course.further(key);
-        let further = compare(key, value, how);
-        if self.begin == Begin::AfterAlike {
-            return Some(further);
-        }
-        let here = if let Compare::More = how { Compare::NotLess } else { Compare::NotMore };
-        Some(Box::new(compare(key, value, here).and(further.or(self.course.beyond(1)?))))
     }
 
     /// The query within this stretch and in its order.
@@ -217,7 +209,7 @@ impl<'a> Place<'a> {
         // alone it may read everybody in the hope of meeting some without a value soon.
         for (index, key) in keys.iter().enumerate() {
             let ascending = key.descending == back;
-            let inner = index > 0 || self.has_first.is_none();
+            let inner = index > 0 || matches!(self.stretch, Stretch::Whole);
             query = match *key.by {
                 By::Text(column, _) => sorted(query, column, inner, back, ascending),
                 By::Number(column, _) => sorted(query, column, inner, back, ascending),
@@ -245,6 +237,10 @@ where
     if up { query.then_order_by(column().asc()) } else { query.then_order_by(column().desc()) }
 }
 
+fn alike(key: &Key, value: Option<&Value>) -> Maybe {
+    value.map_or_else(|| presence(key, false), |value| compare(key, value, Compare::Same))
+}
+
 fn presence(key: &Key, has: bool) -> Maybe {
     macro_rules! asked {
         ($column:expr) => {
@@ -262,8 +258,6 @@ fn presence(key: &Key, has: bool) -> Maybe {
 enum Compare {
     More,
     Less,
-    NotLess,
-    NotMore,
     Same,
 }
 
@@ -273,8 +267,6 @@ fn compare(key: &Key, value: &Value, how: Compare) -> Maybe {
             match how {
                 Compare::More => Box::new($column().assume_not_null().gt($value)),
                 Compare::Less => Box::new($column().assume_not_null().lt($value)),
-                Compare::NotLess => Box::new($column().assume_not_null().ge($value)),
-                Compare::NotMore => Box::new($column().assume_not_null().le($value)),
                 Compare::Same => Box::new($column().assume_not_null().eq($value)),
             }
         };

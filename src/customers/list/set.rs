@@ -38,7 +38,7 @@ pub struct Set<'a> {
 pub struct Ways {
     /// Up to so many ids are given to the database as a list.
     pub list: u64,
-    /// How many rows of the index are read first; then four times as many, and so on.
+    /// How many rows of the index are asked for first; then four times as many, and so on.
     pub batch: i64,
     /// A walk is given up after so many rows for each id of the set.
     pub patience: u64,
@@ -47,11 +47,11 @@ pub struct Ways {
 impl Ways {
     /// What pays, by measurements at a million customers.
     pub fn usual(conn: &Conn) -> Ways {
-        let patience = match conn {
-            Conn::Sqlite(_) => 12,
-            Conn::Postgres(_) => 5,
-        };
-        Ways { list: 2000, batch: 200, patience }
+        match conn {
+            // It hands out rows as it walks: whoever has enough stops.
+            Conn::Sqlite(_) => Ways { list: 2000, batch: i64::MAX, patience: 20 },
+            Conn::Postgres(_) => Ways { list: 2000, batch: 200, patience: 5 },
+        }
     }
 }
 
@@ -80,10 +80,13 @@ impl Set<'_> {
         let mut found = Vec::new();
         for place in course.stretches() {
             let missing = wanted - found.len();
-            let more = match course.is_of_one_index() {
-                _ if missing == 0 => break,
-                true => self.walk(&place, missing, conn)?,
-                false => self.groups(&place, missing, conn)?,
+            if missing == 0 {
+                break;
+            }
+            let more = match (course.is_of_one_index(), place.alike()) {
+                (true, _) => self.walk(&place, missing, conn)?,
+                (false, Some(alike)) => Some(self.alike(alike, conn)?.first(missing, conn)?),
+                (false, None) => self.groups(&place, missing, conn)?,
             };
             match more {
                 Some(more) => found.extend(more),
@@ -97,48 +100,47 @@ impl Set<'_> {
     fn walk(&self, place: &Place, wanted: usize, conn: &mut Conn) -> QueryResult<Option<Vec<i64>>> {
         let patience = i64::try_from(self.ids.len().saturating_mul(self.ways.patience)).unwrap_or(i64::MAX);
         let (mut found, mut walked, mut batch) = (Vec::new(), 0, self.ways.batch);
-        loop {
+        while walked < patience {
             let reading = batch.min(patience - walked);
-            if reading <= 0 {
-                return Ok(None);
-            }
             // The place comes first: of two conditions that bound the walk at one end, SQLite enters the index by the
             // first, and the place is the narrower one.
             let mut query = place.of(customers::table.select(customers::id).into_boxed());
             if let Some(near) = (self.near)() {
                 query = query.filter(near);
             }
-            let ids: Vec<i64> = query.limit(reading).offset(walked).load(conn)?;
-            let end = (ids.len() as i64) < reading;
-            let missing = wanted - found.len();
-            found.extend(ids.into_iter().filter(|id| has(self.ids, *id)).take(missing));
-            if end || found.len() == wanted {
+            let mut read = 0;
+            for id in query.limit(reading).offset(walked).load_iter::<i64, _>(conn)? {
+                let id = id?;
+                read += 1;
+                if has(self.ids, id) {
+                    found.push(id);
+                }
+                if found.len() == wanted {
+                    return Ok(Some(found));
+                }
+            }
+            if read < reading {
                 return Ok(Some(found));
             }
             walked += reading;
             batch = batch.saturating_mul(4);
         }
+        Ok(None)
     }
 
-    /// The same in an order of several columns: those who are alike in the first come together, in the order of the
-    /// others.
+    /// Those further on in an order of several columns, where those who are alike in the first come together, in the
+    /// order of the others.
     fn groups(&self, place: &Place, wanted: usize, conn: &mut Conn) -> QueryResult<Option<Vec<i64>>> {
-        let mut found = match place.alike() {
-            Some(alike) => self.alike(alike, conn)?.first(wanted, conn)?,
-            None => Vec::new(),
-        };
-        let missing = wanted - found.len();
-        let Some(after) = place.after_alike().filter(|_| missing > 0) else { return Ok(Some(found)) };
-        let Some(mut walked) = self.walk(&after, missing, conn)? else { return Ok(None) };
+        let Some(mut walked) = self.walk(&place.by_first(), wanted, conn)? else { return Ok(None) };
         // The page may end among those who are like the last one walked to: of all of them, the other columns decide.
-        let last = match walked.get(missing - 1) {
+        let last = match walked.get(wanted - 1) {
             Some(last) => place.alike_to(&only(*last, conn)?),
             None => None,
         };
         let last = last.map(|alike| self.alike(alike, conn)).transpose()?;
         walked.retain(|id| !last.as_ref().is_some_and(|last| has(&last.ids, *id)));
-        let left = missing - walked.len();
-        found.extend(listed(walked, place.afresh(), missing, conn)?);
+        let left = wanted - walked.len();
+        let mut found = listed(walked, place.order(), wanted, conn)?;
         if let Some(last) = last {
             found.extend(last.first(left, conn)?);
         }
