@@ -81,7 +81,7 @@ postgres() {
 
 # PostgreSQL's server programs are kept out of PATH on Debian.
 postgres_folder() {
-    if command -v initdb >/dev/null; then dirname "$(command -v initdb)"; return; fi
+    if command -v initdb >/dev/null; then dirname "$(readlink -f "$(command -v initdb)")"; return; fi
     ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1
 }
 # It refuses to run as root.
@@ -91,7 +91,7 @@ as_owner() {
     id "$owner" >/dev/null 2>&1 || owner=nobody
     (cd "$cluster" && setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups env -u LD_PRELOAD HOME="$cluster" "$@")
 }
-in_postgres() { "$postgres_bin/$1" -h 127.0.0.1 -p "$postgres_port" -U muster "${@:2}"; }
+in_postgres() { PATH=$PATH:$postgres_bin "$1" -h 127.0.0.1 -p "$postgres_port" -U muster "${@:2}"; }
 free_port() {
     local port
     for _ in $(seq 100); do
