@@ -107,7 +107,7 @@ as_owner() {
     id "$owner" >/dev/null 2>&1 || owner=nobody
     (cd "$cluster" && setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups env -u LD_PRELOAD HOME="$cluster" "$@")
 }
-in_postgres() { "$postgres_bin/$1" -h 127.0.0.1 -p "$postgres_port" -U muster "${@:2}"; }
+in_postgres() { PATH=$PATH:$postgres_bin "$1" -h 127.0.0.1 -p "$postgres_port" -U muster "${@:2}"; }
 free_port() {
     local port
     for _ in $(seq 100); do

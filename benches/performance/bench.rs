@@ -127,6 +127,11 @@ impl Bench {
                 self.program.post("/api/v1/segments", &json!({ "name": name, "kind": kind, "filter": filter }))?;
             }
         }
+        self.know_names()
+    }
+
+    /// Looks up the ids again, after something was made.
+    pub fn know_names(&mut self) -> anyhow::Result<()> {
         self.names = Names::load(self.database.conn())?;
         Ok(())
     }

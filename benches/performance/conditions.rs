@@ -83,7 +83,7 @@ pub const SORTS: &[Sort] = &[
         containing("city", ["stock", "hamb", "lond", "lyon", "oslo", "graz", "toky"].get(n), kind)
     } },
     Sort { name: "name contains", scans: true, make: |n, _, kind| {
-        containing("name", ["olss", "schmi", "lund", "karls", "fisch", "wagn", "strand"].get(n), kind)
+        containing("name", ["olss", "schmi", "tanak", "karls", "fisch", "wagn", "strand"].get(n), kind)
     } },
     Sort { name: "email contains", scans: true, make: |n, _, kind| {
         containing("email", ["telia", "icloud", "sofia", "hotm", "firma", "astrid", "yahoo"].get(n), kind)

