@@ -45,7 +45,8 @@ pub fn keep(run: &Run, db: &Db, other: &Run) {
                 assert!(ended.success(), "the other process failed: {ended}");
             } else {
                 child.kill().expect("it is killed");
-                child.wait().expect("its end");
+                let ended = child.wait().expect("its end");
+                assert!(ended.code().is_none(), "the other process failed: {ended}");
                 run.add(Count::Killed, 1);
             }
         });
@@ -66,6 +67,12 @@ fn start(db: &Db) -> Child {
 /// The life of the other process. Nothing at all when this is the first.
 pub fn live() {
     let Ok(url) = std::env::var(WHERE) else { return };
+    // A difference ends it at once, before somebody kills it.
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        told(panic);
+        std::process::exit(101);
+    }));
     let db = Db::open(&url).expect("the database");
     let run = Run::default();
     std::thread::scope(|scope| {
