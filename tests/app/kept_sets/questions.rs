@@ -16,6 +16,18 @@ use muster::filters::{Filter, Rule};
 /// How many conditions there are to build of.
 const POOL: usize = 60;
 
+/// These are always among them: each is moved by something that hardly another is.
+const ALWAYS: [&str; 8] = [
+    "tags any name contains old",
+    "tags any name contains rove",
+    "tags any name contains stray",
+    "tags tagged VIP in the last 2 minutes",
+    "not (tags tagged Spring in the last 1 minutes)",
+    "purchases any where (purchased_at in the next 1 minutes and amount > 10)",
+    "purchases none where (purchased_at in the last 2 minutes or product is boots)",
+    "segments in any of Kept",
+];
+
 pub struct Questions {
     words: Shop,
     pool: Vec<Rule>,
@@ -26,17 +38,19 @@ struct Shop {
 }
 
 impl Questions {
-    /// All who begin with the same dice ask the same at first.
+    /// All who begin with the same dice ask the same at first, and find each other's sets.
     pub fn new(fields: Fields, dice: &mut Rng) -> Questions {
         let words = Shop { fields };
-        let pool = (0..POOL).map(|_| condition(Scope::Customer, &words, dice)).collect();
+        let always = ALWAYS.map(|text| Rule::read(text, &words.fields).expect("a condition"));
+        let others = (always.len()..POOL).map(|_| condition(Scope::Customer, &words, dice));
+        let pool = always.iter().cloned().chain(others).collect();
         Questions { words, pool }
     }
 
     pub fn next(&mut self, dice: &mut Rng) -> Rule {
         // Now and then something that nobody asked.
         if dice.u8(..30) == 0 {
-            let place = dice.usize(..POOL);
+            let place = dice.usize(ALWAYS.len()..POOL);
             self.pool[place] = condition(Scope::Customer, &self.words, dice);
         }
         tree(2, dice, &mut |dice| self.pool[dice.usize(..POOL)].clone())
@@ -102,7 +116,7 @@ pub fn differences(filter: &Filter, at: &mut Snapshot) -> QueryResult<String> {
     ask.each(&mut |source| sources.push(source));
     let mut all = Ids::new();
     for source in sources {
-        let mut fresh: Ids = source.ids(None, now, &mut **at)?.into_iter().map(|id| id as u32).collect();
+        let mut fresh: Ids = source.ids(None, now, at)?.into_iter().map(|id| id as u32).collect();
         if *source == Source::Anyone {
             all = fresh.clone();
         }

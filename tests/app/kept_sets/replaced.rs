@@ -2,13 +2,12 @@
 //! somebody else's, and there may be several.
 
 use super::by_hand::Aim;
-use super::shop::{self, CHANNELS, COLUMNS, at, folded, quoted, say, values};
+use super::shop::{self, CHANNELS, COLUMNS, PASSING, at, folded, quoted, say, values};
 use crate::random_filters::pick;
-use diesel::prelude::*;
+use diesel::QueryResult;
 use fastrand::Rng;
 use muster::customers::Customer;
 use muster::db::Conn;
-use muster::db::schema::tags;
 
 pub fn replace(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     let aim = Aim::take(dice, conn)?;
@@ -53,7 +52,7 @@ pub fn replace(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
             "UPDATE OR REPLACE segment_members SET segment_id = {elsewhere} WHERE segment_id = {list} AND customer_id {some}"
         ),
         14 => format!("UPDATE OR REPLACE segment_members SET customer_id = {other} WHERE customer_id = {she}"),
-        15 if dice.u8(..4) == 0 => return names(dice, conn),
+        15 => return names(dice, conn),
         // A list that is replaced by itself has a new number and nobody in it.
         16 if dice.u8(..4) == 0 => format!(
             "INSERT OR REPLACE INTO segments (name, name_key, kind, private, actor, created_at, updated_at) \
@@ -94,33 +93,26 @@ fn customers(aim: &Aim, dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     say(text, conn).map(drop)
 }
 
-/// A tag that is replaced: by itself, or by one that takes its name.
+/// A tag that is replaced, by itself or by one that takes its name; where foreign keys are not kept, its taggings stay
+/// without it, and get another of that number.
 fn names(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
-    let name = pick(&shop::PASSING, dice);
-    match dice.bool() {
-        true => say(
-            format!(
-                "INSERT OR REPLACE INTO tags (name, name_key, name_folded, colour, description, created_at) \
-                 SELECT name, name_key, name_folded, colour, description, created_at FROM tags WHERE name = {}",
-                quoted(name)
-            ),
-            conn,
-        )
-        .map(drop),
-        false => {
-            let other = shop::PASSING[usize::from(name == shop::PASSING[0])];
-            say(
-                format!(
-                    "UPDATE OR REPLACE tags SET (name, name_key, name_folded) = (SELECT name, name_key, name_folded \
-                     FROM tags WHERE name = {}) WHERE name = {}",
-                    quoted(other),
-                    quoted(name)
-                ),
-                conn,
-            )?;
-            // The first name is free now.
-            diesel::delete(tags::table.filter(tags::name.eq(name))).execute(conn)?;
-            muster::tags::Tag::find_or_create(name, conn, shop::clock().stamp()).map(drop)
-        }
-    }
+    let [one, other] = if dice.bool() { PASSING } else { [PASSING[1], PASSING[0]] };
+    let text = match dice.u8(..5) {
+        0 => format!(
+            "INSERT OR REPLACE INTO tags (name, name_key, name_folded, colour, created_at) \
+             SELECT name, name_key, name_folded, colour, created_at FROM tags WHERE name = '{one}'"
+        ),
+        1 => format!(
+            "UPDATE OR REPLACE tags SET (name, name_key, name_folded) = (SELECT name, name_key, name_folded \
+             FROM tags WHERE name = '{one}') WHERE name = '{other}'"
+        ),
+        2..4 => "INSERT OR IGNORE INTO tags (id, name, name_key, name_folded, colour, created_at) \
+             SELECT tag_id, 'stray', 'stray', 'stray', 'gray', '2026-01-01 00:00:00' FROM taggings \
+             WHERE tag_id NOT IN (SELECT id FROM tags) LIMIT 1"
+            .into(),
+        _ => "DELETE FROM tags WHERE name = 'stray'".into(),
+    };
+    say(text, conn)?;
+    // A name that is free now.
+    muster::tags::Tag::find_or_create(other, conn, shop::clock().stamp()).map(drop)
 }

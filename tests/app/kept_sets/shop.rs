@@ -18,7 +18,7 @@ use muster::segments::{Kind, Segment, Wish};
 use muster::tags::Tag;
 use muster::workspace::{Clock, stamp};
 
-const MANY: usize = 2_500;
+const MANY: u32 = 2_500;
 
 /// These stay what they are.
 pub const TAGS: [&str; 8] = ["VIP", "VIP-old", "Wholesale", "Café", "Press", "Spring", "Winter", "Trial"];
@@ -125,6 +125,21 @@ pub fn say(text: impl AsRef<str>, conn: &mut Conn) -> QueryResult<usize> {
     sql_query(text.as_ref()).execute(conn)
 }
 
+/// Many customers whose keys are spread over all there are, so that there is room for others.
+pub fn settle(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
+    let rows: Vec<String> = (0..MANY)
+        .map(|n| {
+            let mut some = |key: String| (dice.u8(..4) > 0).then_some(key);
+            let (email, phone, external_id) = (some(email(n * 3)), some(phone(n * 3)), some(external_id(n * 3)));
+            format!("({})", values(email.as_deref(), phone.as_deref(), external_id.as_deref(), dice))
+        })
+        .collect();
+    for some in rows.chunks(500) {
+        say(format!("INSERT INTO customers ({COLUMNS}) VALUES {}", some.join(", ")), conn)?;
+    }
+    Ok(())
+}
+
 /// Gives about a third of the customers something of this kind, a few of them at each moment.
 pub fn restock(table: &str, dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     let tags: Vec<i64> = tags::table.select(tags::id).load(conn)?;
@@ -212,16 +227,7 @@ pub fn open(db: &Db) -> Result<(), Trouble> {
             let wish = Wish { name: name.into(), kind: Kind::Dynamic, rule: Some(rule), private: false };
             Segment::create(&wish, &caller, conn, &clock).expect("a segment");
         }
-        let rows: Vec<String> = (0..MANY as u32)
-            .map(|n| {
-                let mut some = |key: String| (dice.u8(..4) > 0).then_some(key);
-                let (email, phone, external_id) = (some(email(n * 3)), some(phone(n * 3)), some(external_id(n * 3)));
-                format!("({})", values(email.as_deref(), phone.as_deref(), external_id.as_deref(), dice))
-            })
-            .collect();
-        for some in rows.chunks(500) {
-            say(format!("INSERT INTO customers ({COLUMNS}) VALUES {}", some.join(", ")), conn)?;
-        }
+        settle(dice, conn)?;
         for table in CHILDREN {
             for _ in 0..4 {
                 restock(table, dice, conn)?;

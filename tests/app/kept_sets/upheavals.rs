@@ -2,8 +2,10 @@
 
 use super::run::{Count, Run};
 use super::shop::{self, CHILDREN, restock, say};
+use super::writers::is_clash;
 use crate::random_filters::pick;
 use crate::support::command::{muster, told, totals};
+use diesel::QueryResult;
 use fastrand::Rng;
 use muster::db::{Conn, Db, Trouble, changes};
 use std::time::Duration;
@@ -19,7 +21,10 @@ pub fn happen(run: &Run, db: &Db) {
         run.add(Count::Trimmed, gone as u64);
         turn += 1;
         if turn % 6 == 2 {
-            empty(pick(&CHILDREN, dice), dice, db);
+            match dice.u8(..8) {
+                0 => begin_anew(dice, db),
+                _ => empty(pick(&CHILDREN, dice), dice, db),
+            }
         }
         if turn % 5 == 4 {
             import(dice, db);
@@ -28,17 +33,32 @@ pub fn happen(run: &Run, db: &Db) {
     }
 }
 
+fn lose(table: &str, conn: &mut Conn) -> QueryResult<()> {
+    let text = match conn {
+        Conn::Sqlite(_) => format!("DELETE FROM {table}"),
+        Conn::Postgres(_) => format!("TRUNCATE {table} CASCADE"),
+    };
+    say(text, conn).map(drop)
+}
+
+/// Nobody is left, and others come, with numbers that nobody had.
+fn begin_anew(dice: &mut Rng, db: &Db) {
+    let all_gone = db.write_now::<(), Trouble>(|conn| {
+        lose("customers", conn)?;
+        Ok(shop::settle(dice, conn)?)
+    });
+    if let Err(trouble) = all_gone {
+        assert!(is_clash(&trouble), "customers do not go and come: {trouble}");
+    }
+    for table in CHILDREN {
+        let _ = db.write_now::<(), Trouble>(|conn| Ok(restock(table, dice, conn)?));
+    }
+}
+
 /// A table loses all its rows, and later gets others.
 fn empty(table: &str, dice: &mut Rng, db: &Db) {
-    db.write_now::<(), Trouble>(|conn| {
-        let text = match conn {
-            Conn::Sqlite(_) => format!("DELETE FROM {table}"),
-            Conn::Postgres(_) => format!("TRUNCATE {table}"),
-        };
-        say(text, conn)?;
-        Ok(())
-    })
-    .unwrap_or_else(|trouble| panic!("{table} is emptied: {trouble}"));
+    db.write_now::<(), Trouble>(|conn| Ok(lose(table, conn)?))
+        .unwrap_or_else(|trouble| panic!("{table} is emptied: {trouble}"));
     for _ in 0..3 {
         // A tag may go meanwhile.
         let _ = db.write_now::<(), Trouble>(|conn| Ok(restock(table, dice, conn)?));

@@ -52,7 +52,7 @@ fn outsider(db: &Db) -> Option<Conn> {
 }
 
 /// Two transactions wanted the same: one of them is refused, as it has to be.
-fn is_clash(trouble: &Trouble) -> bool {
+pub fn is_clash(trouble: &Trouble) -> bool {
     use DatabaseErrorKind::{ForeignKeyViolation, SerializationFailure, UniqueViolation};
     let Trouble::Query(QueryError::DatabaseError(kind, said)) = trouble else { return false };
     matches!(kind, ForeignKeyViolation | SerializationFailure | UniqueViolation)
