@@ -2,6 +2,7 @@
 //! works out in memory, on both databases, by SQL and as sets, in every spelling, in zones with short and long days.
 
 use crate::oracle::{Oracle, Person, Purchase, Tagged};
+use crate::random_filters::{Words, condition, pick, tree};
 use crate::support::for_each_database;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -13,8 +14,8 @@ use muster::db::schema::customers;
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::builder::Builder;
 use muster::filters::fields::{Field, Fields, Scope};
-use muster::filters::operators::{Input, Operator, Piece};
-use muster::filters::rule::{Condition, Join, Part, Term, Unit};
+use muster::filters::operators::Input;
+use muster::filters::rule::Join;
 use muster::filters::sets::Snapshot;
 use muster::filters::{Filter, Rule, form, waterfall, why};
 use muster::purchases::{self, Bought};
@@ -22,7 +23,6 @@ use muster::segments::{Kind, Segment, Wish};
 use muster::tags::{self, Mark, Source, Tag};
 use muster::workspace::{Clock, Workspace};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 const TAGS: [&str; 5] = ["VIP", "VIP-old", "Wholesale", "Café", "Press"];
 const PRODUCTS: [&str; 4] = ["Boots", "Winter Hat", "100% Wool", "boots_old"];
@@ -52,10 +52,6 @@ const MOMENTS: [(&str, &str); 6] = [
     ("Asia/Kolkata", "2027-02-28T20:00:00Z"),
     ("UTC", "2027-01-01T00:00:00Z"),
 ];
-
-fn pick<T: Copy>(list: &[T], dice: &mut Rng) -> T {
-    list[dice.usize(..list.len())]
-}
 
 /// Moments where mistakes hide: local midnights and now, each a moment before, on it and after.
 fn moment(clock: &Clock, dice: &mut Rng) -> NaiveDateTime {
@@ -207,86 +203,44 @@ fn keep(person: &Person, custom: &[CustomField], picked: i64, clock: &Clock, con
     Ok(id)
 }
 
-/// A value that may well be somebody's.
-fn term(field: &Field, input: Input, world: &World, dice: &mut Rng) -> String {
-    let cut = |text: &str, dice: &mut Rng| {
-        let letters: Vec<char> = text.chars().collect();
-        let from = dice.usize(..letters.len());
-        let part: String = letters[from..].iter().take(dice.usize(1..4)).collect();
-        if part.trim().is_empty() { text.to_string() } else { part.trim().to_string() }
-    };
-    match input {
-        Input::Tag => pick(&TAGS, dice).into(),
-        Input::Segment => pick(&["VIPs", "Quiet VIPs", "Not quiet", "Picked"], dice).into(),
-        Input::Number => dice.u8(..100).to_string(),
-        Input::Decimal => pick(&["0", "1", "15.5", "100", "-3", "99.99", "100.005", "2", "0.0000015"], dice).into(),
-        Input::When => (world.clock.today() - TimeDelta::days(pick(&[0, 1, 2, 7, 30, 90, -5], dice))).to_string(),
-        Input::Text => match field.key.as_str() {
-            "name" => pick(&NAMES, dice).into(),
-            "city" => cut(pick(&CITIES, dice), dice),
-            "email" => pick(&["example.com", "p1@example.com", "@EXAMPLE", "p"], dice).into(),
-            "external_id" => pick(&["c00", "C001", "1"], dice).into(),
-            "country" => pick(&["SE", "no", "DE", "IN"], dice).into(),
-            "language" => pick(&["en", "SV", "de"], dice).into(),
-            "custom.plan" => pick(&PLANS, dice).into(),
-            "custom.size" => pick(&["S", "m", "L"], dice).into(),
-            "product" => cut(pick(&PRODUCTS, dice), dice),
-            "currency" => pick(&["EUR", "usd"], dice).into(),
-            _ => "vip".into(),
-        },
+impl Words for World {
+    fn fields(&self) -> &Fields {
+        &self.fields
     }
-}
 
-fn condition(scope: Scope, world: &World, dice: &mut Rng) -> Rule {
-    loop {
-        let fields = world.fields.of(scope);
-        let field: &Arc<Field> = &fields[dice.usize(..fields.len())];
-        let operators: Vec<&Operator> = Operator::of(field).collect();
-        let operator = pick(&operators, dice);
-        // Phones are nobody's here; when a row was changed is the product's to say; a country is compared by its code.
-        let whole = ["is", "is_not", "is_any_of", "is_none_of", "is_empty", "is_not_empty"];
-        if ["phone", "updated_at"].contains(&field.key.as_str())
-            || (field.key == "country" && !whole.contains(&operator.key))
-        {
-            continue;
-        }
-        let rolls = !field.is_custom();
-        let mut parts: Vec<Part> = operator
-            .holes()
-            .map(|piece| match piece {
-                Piece::One(_, input) => Part::One(Some(Term::text(term(field, *input, world, dice)))),
-                Piece::Many(input) => {
-                    let mut terms: Vec<Term> =
-                        (0..dice.usize(1..4)).map(|_| Term::text(term(field, *input, world, dice))).collect();
-                    terms.sort_by(|a, b| a.text.cmp(&b.text));
-                    terms.dedup();
-                    Part::Many(terms)
-                }
-                Piece::Unit => Part::Unit(pick(if rolls { &Unit::EACH } else { &Unit::EACH[2..] }, dice)),
-                Piece::Word(list) => Part::Word(pick(list, dice)),
-                Piece::Inner => Part::Inner(Box::new(tree(Scope::Purchase, 1, world, dice).rooted())),
-                Piece::Words(_) | Piece::Days => unreachable!("not a hole"),
-            })
-            .collect();
-        // From the smaller to the larger, or it is an error.
-        if let [Part::One(Some(from)), Part::One(Some(to))] = parts.as_mut_slice()
-            && operator.key.ends_with("between")
-        {
-            let number = |term: &Term| term.text.parse::<f64>().unwrap_or(0.0);
-            if (number(from), &from.text) > (number(to), &to.text) {
-                std::mem::swap(from, to);
-            }
-        }
-        return Rule::Where(Condition { field: field.clone(), op: operator.key.into(), parts });
+    /// Phones are nobody's here; when a row was changed is the product's to say.
+    fn leaves_out(&self, field: &Field) -> bool {
+        ["phone", "updated_at"].contains(&field.key.as_str())
     }
-}
 
-fn tree(scope: Scope, deep: usize, world: &World, dice: &mut Rng) -> Rule {
-    if deep == 0 || dice.u8(..3) == 0 {
-        return condition(scope, world, dice);
+    fn term(&self, field: &Field, input: Input, dice: &mut Rng) -> String {
+        let cut = |text: &str, dice: &mut Rng| {
+            let letters: Vec<char> = text.chars().collect();
+            let from = dice.usize(..letters.len());
+            let part: String = letters[from..].iter().take(dice.usize(1..4)).collect();
+            if part.trim().is_empty() { text.to_string() } else { part.trim().to_string() }
+        };
+        match input {
+            Input::Tag => pick(&TAGS, dice).into(),
+            Input::Segment => pick(&["VIPs", "Quiet VIPs", "Not quiet", "Picked"], dice).into(),
+            Input::Number => dice.u8(..100).to_string(),
+            Input::Decimal => pick(&["0", "1", "15.5", "100", "-3", "99.99", "100.005", "2", "0.0000015"], dice).into(),
+            Input::When => (self.clock.today() - TimeDelta::days(pick(&[0, 1, 2, 7, 30, 90, -5], dice))).to_string(),
+            Input::Text => match field.key.as_str() {
+                "name" => pick(&NAMES, dice).into(),
+                "city" => cut(pick(&CITIES, dice), dice),
+                "email" => pick(&["example.com", "p1@example.com", "@EXAMPLE", "p"], dice).into(),
+                "external_id" => pick(&["c00", "C001", "1"], dice).into(),
+                "country" => pick(&["SE", "no", "DE", "IN"], dice).into(),
+                "language" => pick(&["en", "SV", "de"], dice).into(),
+                "custom.plan" => pick(&PLANS, dice).into(),
+                "custom.size" => pick(&["S", "m", "L"], dice).into(),
+                "product" => cut(pick(&PRODUCTS, dice), dice),
+                "currency" => pick(&["EUR", "usd"], dice).into(),
+                _ => "vip".into(),
+            },
+        }
     }
-    let rows = (0..dice.usize(1..4)).map(|_| tree(scope, deep - 1, world, dice)).collect();
-    Rule::Group(pick(&Join::EACH, dice), rows)
 }
 
 fn selected(filter: &Filter, conn: &mut Conn) -> Result<Vec<i64>, Trouble> {
@@ -401,7 +355,7 @@ fn ask_of_each_world(db: &Db, rounds: u64, questions: usize) {
         let world = made.expect("a world");
         db.read_now::<_, Trouble>(|conn| {
             for _ in 0..questions {
-                let rule = tree(Scope::Customer, 2, &world, &mut dice);
+                let rule = tree(2, &mut dice, &mut |dice| condition(Scope::Customer, &world, dice));
                 let meant = agree(&rule, &world, &mut dice, conn)?;
                 asked += 1;
                 somebody += usize::from(meant > 0 && meant < world.people.len());

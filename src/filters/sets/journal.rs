@@ -79,9 +79,8 @@ impl Journal {
             self.steps.range(first..).take_while(|step| step.to <= to).flat_map(|step| step.changes.iter())
         {
             if reads.iter().any(|read| read.is_touched_by(change)) {
-                if change.customers.is_none() {
-                    return None;
-                }
+                // Everybody's.
+                change.customers.as_ref()?;
                 who |= ids;
             }
         }
