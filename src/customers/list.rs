@@ -3,7 +3,6 @@
 //! Paging is by key: a page begins after the last row of the one before, so deep pages cost what the first one costs
 //! and nobody is shown twice when customers come and go meanwhile. Missing values come last in both directions, which is
 //! how one index can serve both: those who have a value first, then those who have none.
-
 //!
 //! Who is listed is what a filter selects, row by row, or a set that is known already ([`Set`]).
 

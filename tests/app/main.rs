@@ -18,6 +18,7 @@ mod hundred_thousand;
 mod import_fields;
 mod import_pages;
 mod imports;
+mod list_plans;
 mod lists;
 mod moments;
 mod oracle;
