@@ -113,10 +113,12 @@ struct Setup;
 impl CustomizeConnection<Conn, diesel::r2d2::Error> for Setup {
     fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
         match conn {
-            Conn::Sqlite(c) => c.batch_execute(
-                "PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
-                 PRAGMA trusted_schema=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY",
-            ),
+            Conn::Sqlite(c) => c
+                .batch_execute(
+                    "PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
+                     PRAGMA trusted_schema=OFF; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY",
+                )
+                .and_then(|()| nodes::teach(c)),
             Conn::Postgres(c) => c.batch_execute("SET timezone='UTC'; SET work_mem='64MB'; SET jit=off"),
         }
         .map_err(diesel::r2d2::Error::QueryError)
@@ -143,6 +145,8 @@ impl Db {
         let pool = Pool::builder()
             .max_size(8)
             .min_idle(Some(1))
+            // A file does not go away; a server may, and is asked before a request relies on it.
+            .test_on_check_out(matches!(address, Address::Postgres(_)))
             .connection_timeout(Duration::from_secs(15))
             .connection_customizer(Box::new(Setup))
             .build(Manager(address.clone()))

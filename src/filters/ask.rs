@@ -15,7 +15,7 @@ use super::rule::Join;
 use super::taggings::Tagged;
 use super::wanted::Wanted;
 use crate::db::Conn;
-use crate::db::nodes::{Among, Has, On};
+use crate::db::nodes::{Among, Gathered, Has, On};
 use crate::db::schema::{consents, custom_values, customers, purchases, segment_members, taggings};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -71,21 +71,32 @@ impl Source {
                     Some(ids) => Box::new(condition.and(Among { column, ids })),
                     None => condition,
                 };
-                $table::table.filter(condition).select($table::$column)
+                (column, $table::table.filter(condition))
+            }};
+        }
+        macro_rules! gathered {
+            ($table:ident . $column:ident, $condition:expr) => {{
+                let (column, rows) = rows!($table.$column, $condition);
+                let ids: Option<Vec<u8>> = rows.select(Gathered(column)).get_result(conn)?;
+                Ok(ids.unwrap_or_default().as_chunks().0.iter().copied().map(i64::from_be_bytes).collect())
             }};
         }
         match self {
-            Source::Anyone => rows!(customers.id, self.row(now)).load(conn),
-            Source::Own(column, wanted) => rows!(customers.id, wanted.on(*column, now)).load(conn),
-            Source::Tags(tagged) => rows!(taggings.customer_id, tagged.on(now)).load(conn),
+            Source::Anyone => gathered!(customers.id, self.row(now)),
+            Source::Own(column, wanted) => gathered!(customers.id, wanted.on(*column, now)),
+            Source::Tags(tagged) => gathered!(taggings.customer_id, tagged.on(now)),
             Source::Carrying(least) => rows!(taggings.customer_id, all(Vec::new()))
+                .1
                 .group_by(taggings::customer_id)
                 .having(diesel::dsl::count_star().ge(i64::from(*least)))
+                .select(taggings::customer_id)
                 .load(conn),
-            Source::Consents(said) => rows!(consents.customer_id, said.on()).load(conn),
-            Source::Members(id) => rows!(segment_members.customer_id, member(*id)).load(conn),
-            Source::Values(field, wanted) => rows!(custom_values.customer_id, wanted.custom(*field, now)).load(conn),
-            Source::Purchases(bought) => rows!(purchases.customer_id, bought.expression(&|one| one.on(now))).load(conn),
+            Source::Consents(said) => gathered!(consents.customer_id, said.on()),
+            Source::Members(id) => gathered!(segment_members.customer_id, member(*id)),
+            Source::Values(field, wanted) => gathered!(custom_values.customer_id, wanted.custom(*field, now)),
+            Source::Purchases(bought) => {
+                gathered!(purchases.customer_id, bought.expression(&|one| one.on(now)))
+            }
         }
     }
 

@@ -295,13 +295,14 @@ impl Fields {
     }
 }
 
+/// Each country: its code, and code and English name folded.
+static COUNTRIES: LazyLock<Vec<(&str, String, String)>> = LazyLock::new(|| {
+    rust_iso3166::ALL.iter().map(|country| (country.alpha2, fold(country.alpha2), fold(country.name))).collect()
+});
+
 /// The ISO codes of the countries whose code or English name fits, both folded.
 pub fn countries(fits: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    rust_iso3166::ALL
-        .iter()
-        .filter(|country| fits(&fold(country.alpha2)) || fits(&fold(country.name)))
-        .map(|country| country.alpha2)
-        .collect()
+    COUNTRIES.iter().filter(|(_, code, name)| fits(code) || fits(name)).map(|(country, ..)| *country).collect()
 }
 
 /// The nearest of `known` to what was typed, if it is near enough to be meant.

@@ -23,6 +23,7 @@ mod import_fields;
 mod import_pages;
 mod imports;
 mod kept_sets;
+mod list_plans;
 mod lists;
 mod moments;
 mod oracle;
