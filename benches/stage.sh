@@ -86,6 +86,24 @@ postgres() {
     load "$url" "$notes" "$1"
 }
 
+# Puts a copy of the database into $url and $notes, which may be written to without harm.
+copy_sqlite() {
+    local from=$notes
+    notes=$bench/copy url=$bench/copy/muster.db
+    rm -rf "$notes"
+    mkdir -p "$notes"
+    cp "$from"/muster.db* "$from/token" "$notes/"
+}
+copy_postgres() {
+    local from=$notes
+    notes=$bench/copy url=postgres://muster@127.0.0.1:$postgres_port/bench_copy
+    rm -rf "$notes"
+    mkdir -p "$notes"
+    cp "$from/token" "$notes/"
+    in_postgres dropdb --if-exists bench_copy
+    in_postgres createdb --template "bench_$rows" bench_copy
+}
+
 # ── a PostgreSQL server of our own ───────────────────────────────────────────────────────────────────────────────────
 
 # PostgreSQL's server programs are kept out of PATH on Debian.
