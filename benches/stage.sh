@@ -13,14 +13,23 @@ build() {
     cargo build --release --quiet
     cargo bench --bench performance --no-run --quiet
 }
-measure() { cargo bench --quiet --bench performance -- "$@"; }
+measure() { patiently cargo bench --quiet --bench performance -- "$@"; }
+# Runs something long so that Ctrl-C and kill are heard meanwhile, and end it too.
+patiently() {
+    local status=0
+    "$@" &
+    working=$!
+    wait "$working" || status=$?
+    working=
+    return "$status"
+}
 
 # The customers and purchases of the made-up world, as CSV. Argument: how many customers.
 generate() {
     data=$bench/data-$1
     [ ! -e "$data/done" ] || return 0
     say "making up $1 customers"
-    python3 tests/data/gen_data.py --rows "$1" --out "$data"
+    patiently python3 tests/data/gen_data.py --rows "$1" --out "$data"
     touch "$data/done"
 }
 
@@ -35,11 +44,11 @@ for header, field in json.load(open("tests/data/filters.json"))["mapping"].items
     print(header, field.split(" ")[0])')
     say "importing $rows customers and their purchases"
     began=$(seconds)
-    "$muster" --database-url "$url" import customers "$data/customers.csv" --consent-proof "made up" "${maps[@]}" --json \
+    patiently "$muster" --database-url "$url" import customers "$data/customers.csv" --consent-proof "made up" "${maps[@]}" --json \
         >"$notes/customers.json"
     customers=$(since "$began")
     began=$(seconds)
-    "$muster" --database-url "$url" import purchases "$data/purchases.csv" --json >"$notes/purchases.json"
+    patiently "$muster" --database-url "$url" import purchases "$data/purchases.csv" --json >"$notes/purchases.json"
     purchases=$(since "$began")
     for person in admin marketer; do
         echo "$password" | "$muster" --database-url "$url" user add --password-stdin \
@@ -91,6 +100,24 @@ postgres() {
     in_postgres dropdb --if-exists "bench_$1"
     in_postgres createdb "bench_$1"
     load "$url" "$notes" "$1"
+}
+
+# Puts a copy of the database into $url and $notes, which may be written to without harm.
+copy_sqlite() {
+    local from=$notes
+    notes=$bench/copy url=$bench/copy/muster.db
+    rm -rf "$notes"
+    mkdir -p "$notes"
+    cp "$from"/muster.db* "$from/token" "$notes/"
+}
+copy_postgres() {
+    local from=$notes
+    notes=$bench/copy url=postgres://muster@127.0.0.1:$postgres_port/bench_copy
+    rm -rf "$notes"
+    mkdir -p "$notes"
+    cp "$from/token" "$notes/"
+    in_postgres dropdb --if-exists bench_copy
+    in_postgres createdb --template "bench_$rows" bench_copy
 }
 
 # ── a PostgreSQL server of our own ───────────────────────────────────────────────────────────────────────────────────
@@ -168,11 +195,12 @@ end_server() {
     server=
 }
 stop() {
+    [ -z "$working" ] || kill "$working" 2>/dev/null || true
     end_server
     [ -z "$postgres_runs" ] || as_owner "$postgres_bin/pg_ctl" -D "$cluster/data" -m fast -s stop || true
     postgres_runs=
 }
-fresh= server= postgres_runs=
+fresh= server= working= postgres_runs=
 trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP

@@ -18,6 +18,8 @@ pub struct Bench {
     pub filters: Vec<Filter>,
     /// Seconds until the server had done whatever it does after a start.
     pub quiet_after: f64,
+    /// The parts this server was asked already.
+    pub done: Vec<&'static str>,
 }
 
 /// One of `tests/data/filters.json`.
@@ -62,18 +64,28 @@ pub fn filters(rows: u64) -> anyhow::Result<Vec<Filter>> {
         .collect()
 }
 
-/// Seconds of work a process has done so far, where the system tells.
-fn worked(process: u32) -> Option<f64> {
+/// What the system tells of a process in numbers, from the first one after its name and state.
+fn told(process: u32) -> Option<Vec<f64>> {
     let told = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // After the name in brackets: state, parent, … user and system time in hundredths.
-    let mut times = told.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let hundredths: f64 = times.next()?.parse::<f64>().ok()? + times.next()?.parse::<f64>().ok()?;
-    Some(hundredths / 100.0)
+    Some(told.rsplit_once(')')?.1.split_whitespace().skip(1).filter_map(|number| number.parse().ok()).collect())
 }
 
-/// Waits until a server does next to nothing for two seconds, ten minutes at most; how long that took.
+/// Seconds of work a process has done so far: user and system time are told in hundredths.
+fn worked(process: u32) -> Option<f64> {
+    let numbers = told(process)?;
+    Some((numbers.get(10)? + numbers.get(11)?) / 100.0)
+}
+
+/// Seconds since a process was started; nothing where the system does not tell.
+fn age(process: u32) -> Option<f64> {
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    Some(uptime - told(process)?.get(18)? / 100.0)
+}
+
+/// Waits until a server does next to nothing for two seconds, ten minutes at most; how long that took since its start.
 fn until_quiet(server: u32) -> f64 {
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), age(server).unwrap_or_default());
     let (mut quiet_since, mut last) = (0.0, worked(server));
     loop {
         std::thread::sleep(Duration::from_millis(250));
@@ -84,7 +96,7 @@ fn until_quiet(server: u32) -> f64 {
         }
         last = now;
         if at - quiet_since > 2.0 || at > 600.0 {
-            return quiet_since;
+            return before + quiet_since;
         }
     }
 }
@@ -96,7 +108,8 @@ impl Bench {
         let names = Names::load(database.conn())?;
         let quiet_after = until_quiet(server);
         let (person, filters) = (Person::sign_in(site)?, filters(rows)?);
-        let mut bench = Bench { person, program, database, names, server, rows, filters, quiet_after };
+        let mut bench =
+            Bench { person, program, database, names, server, rows, filters, quiet_after, done: Vec::new() };
         bench.make_segments()?;
         Ok(bench)
     }

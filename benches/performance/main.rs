@@ -100,6 +100,7 @@ fn measure(place: &Place, only: Option<&str>) -> anyhow::Result<()> {
         let mut part = Part { on: chrono::Utc::now().format("%Y-%m-%d").to_string(), ..Part::default() };
         let began = Instant::now();
         work(&mut bench, &mut part).with_context(|| format!("the part {name}"))?;
+        bench.done.push(name);
         part.seconds = began.elapsed().as_secs_f64().round();
         report::tell(name, &part);
         results.parts.insert(name.to_string(), part);

@@ -45,7 +45,7 @@ pub fn make(bench: &mut Bench) -> anyhow::Result<()> {
 pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
     make(bench)?;
     let ask = || Ok(bench.person.whole_page("/segments", &[])?.1);
-    let first = ask()?;
+    ask()?;
     let times = Patience::of(10, 120.0).repeat(|_| ask())?;
     let beside = format!("{} times; slowest {:.0}", times.runs(), times.slowest());
     part.ms(
@@ -55,6 +55,5 @@ pub fn measure(bench: &mut Bench, part: &mut Part) -> anyhow::Result<()> {
         Some(AtMost(100.0)),
         beside,
     );
-    part.ms("segments.first", "the same, the first time anybody asks", first, None, "");
     Ok(())
 }

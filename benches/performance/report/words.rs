@@ -39,7 +39,6 @@ pub const LIMITS: &[(&str, &str)] = &[
     ("builder.known", "drawing the page: the builder's form and fifty rows"),
     ("builder.known95", "drawing the page"),
     ("segments.known", "reading 200 filters and drawing 200 rows"),
-    ("segments.first", "filling every condition of 200 filters"),
     ("tag.more", "reading the log, and asking one customer again"),
     ("list.median", "drawing fifty rows"),
     ("list.p95", "walks along an index where few fit"),
