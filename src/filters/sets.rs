@@ -62,9 +62,9 @@ impl Sets {
     pub fn read_now<T, E: From<Trouble>>(&self, work: impl FnOnce(&mut Snapshot) -> Result<T, E>) -> Result<T, E> {
         let mut conn = self.db.conn()?;
         let entered = {
-            let mut journal = self.cache.journal();
+            let mut seen = self.cache.entering();
             db::begin_snapshot(&mut conn)?;
-            journal.enter(&mut conn)
+            self.cache.enter(&mut seen, &mut conn)
         };
         let (cache, at) = match entered {
             Ok(at) => (self.cache.clone(), at),

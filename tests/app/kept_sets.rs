@@ -31,6 +31,7 @@ use muster::db::{Address, Db};
 use muster::filters::sets::Sets;
 use run::{Count, Run};
 use std::io::Write;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// In each process.
@@ -42,10 +43,10 @@ const CRAMPED: usize = 20_000;
 
 /// Goes on until the run is over: the threads of one process.
 fn play(run: &Run, db: &Db, room: Option<usize>, others: &mut dyn FnMut()) {
-    let sets = Sets::new(db.clone(), room);
+    let (sets, newest) = (Sets::new(db.clone(), room), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..READERS {
-            scope.spawn(|| run.guard(|| readers::ask(run, db, &sets)));
+            scope.spawn(|| run.guard(|| readers::ask(run, db, &sets, &newest)));
         }
         for number in 0..WRITERS {
             scope.spawn(move || run.guard(|| writers::write(run, db, number)));

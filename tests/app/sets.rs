@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use muster::agents::{Caller, Role};
 use muster::db::schema::customers;
-use muster::db::{Db, Trouble};
+use muster::db::{Address, Db, Trouble};
 use muster::filters::fields::Fields;
 use muster::filters::sets::{Sets, Snapshot};
 use muster::filters::{self, Filter, Rule};
@@ -14,6 +14,7 @@ use muster::segments::{Kind, Segment, Wish, ready};
 use muster::tags::{self, Mark, Source, Tag};
 use muster::workspace::Clock;
 use std::sync::Barrier;
+use std::time::Duration;
 
 fn filter(text: &str, clock: &Clock, at: &mut Snapshot) -> Result<Filter, Trouble> {
     let rule = Rule::read(text, &Fields::load(at)?).unwrap_or_else(|mistake| panic!("{text}: {mistake}"));
@@ -94,6 +95,59 @@ fn two_who_want_the_same_new_set_make_it_once() {
             }
         });
         assert_eq!(sets.fills(), 3, "two conditions and everybody there is");
+    });
+}
+
+/// How many wait for a table on PostgreSQL.
+fn waiting(db: &Db) -> i64 {
+    #[derive(diesel::QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        found: i64,
+    }
+    let asked = diesel::sql_query(
+        "SELECT count(*) AS found FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+         WHERE datname = current_database() AND locktype = 'relation' AND NOT granted",
+    );
+    asked.get_result::<Found>(&mut db.conn().expect("a connection")).expect("the locks").found
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_set_whose_maker_waits_for_her() {
+    for_each_database(|db| {
+        world(&db);
+        if let Address::Sqlite(_) = db.address() {
+            return; // It locks no tables.
+        }
+        let sets = Sets::new(db.clone(), None);
+        let until_wait = |many| {
+            while waiting(&db) < many {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        std::thread::scope(|scope| {
+            let answered = sets.read_now::<_, Trouble>(|at| {
+                let (vip, wholesale) =
+                    (filter("tags contains VIP", &clock(), at)?, filter("tags contains Wholesale", &clock(), at)?);
+                assert_eq!(at.count(&vip)?, 3);
+                // From now on the table is read here, so that nobody may empty it; who wants to lets no other read it.
+                scope.spawn(|| {
+                    let emptied = diesel::sql_query("TRUNCATE taggings").execute(&mut db.conn().expect("a connection"));
+                    emptied.expect("no taggings");
+                });
+                until_wait(1);
+                let (sets, asked) = (sets.clone(), wholesale.clone());
+                scope.spawn(move || {
+                    let other = sets.read_now::<_, Trouble>(|at| Ok(at.count(&asked)?));
+                    assert_eq!(other.expect("a count"), 0, "she reads what is left");
+                });
+                until_wait(2);
+                assert_eq!(at.count(&wholesale)?, 2, "what the other one is making");
+                Ok(())
+            });
+            answered.expect("an answer");
+        });
+        assert_eq!(count("tags contains Wholesale", &clock(), &sets), 0);
     });
 }
 

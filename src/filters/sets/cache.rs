@@ -7,12 +7,14 @@
 use super::journal::{Journal, Position};
 use super::{Ids, collect};
 use crate::db::Conn;
+use crate::db::changes::{self, Version};
 use crate::filters::ask::Source;
 use chrono::{Duration as Length, NaiveDateTime};
 use diesel::prelude::*;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// So far ahead it is looked whether anybody's answer will change by itself.
@@ -31,6 +33,11 @@ struct Set {
     cost: Duration,
 }
 
+/// Nobody waits longer than this for a set that somebody else is making. On PostgreSQL that one may wait for a table that
+/// is to be locked as a whole (TRUNCATE, ALTER TABLE), and this for all snapshots to end that have read it, one of them
+/// hers who waits here. No database sees such a circle.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The place of a set. Whoever fills it holds the lock; others who want the same set wait and find it.
 #[derive(Default)]
 struct Slot {
@@ -48,6 +55,7 @@ pub struct Stand<'a> {
 
 #[derive(Default)]
 pub struct Cache {
+    seen: Mutex<Option<Version>>,
     journal: Mutex<Journal>,
     slots: Mutex<HashMap<Source, Arc<Slot>>>,
     /// Counts uses, to know the one least recently used.
@@ -63,15 +71,18 @@ pub struct Cache {
 const BASE: usize = 48 << 20;
 const EACH: usize = 100;
 
-fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is ever left half written under these locks, so a panic elsewhere does not spoil what they hold.
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Cache {
-    /// The journal, to enter a snapshot with: held while the snapshot is opened.
-    pub fn journal(&self) -> MutexGuard<'_, Journal> {
-        hold(&self.journal)
+    /// What the newest snapshot saw: held while the next one is opened, so that positions are in the order of snapshots.
+    /// Whoever has opened one never waits for this, as that may wait for her.
+    pub fn entering(&self) -> MutexGuard<'_, Option<Version>> {
+        self.seen.lock()
+    }
+
+    /// Where a snapshot stands. To be asked first in its transaction.
+    pub fn enter(&self, seen: &mut Option<Version>, conn: &mut Conn) -> QueryResult<Position> {
+        let (version, since) = changes::since(seen.as_ref(), conn)?;
+        *seen = Some(version);
+        Ok(self.journal.lock().enter(since))
     }
 
     /// `bytes`: how much the sets may take.
@@ -86,7 +97,7 @@ impl Cache {
 
     /// The bytes that all sets take.
     pub fn bytes(&self) -> usize {
-        hold(&self.slots).values().map(|slot| slot.bytes.load(Ordering::Relaxed)).sum()
+        self.slots.lock().values().map(|slot| slot.bytes.load(Ordering::Relaxed)).sum()
     }
 
     /// True when the sets take most of what they may.
@@ -97,15 +108,18 @@ impl Cache {
 
     /// True when somebody asked this before and it was kept: asking again is a matter of what changed since.
     pub fn has(&self, source: &Source) -> bool {
-        let slot = hold(&self.slots).get(source).cloned();
+        let slot = self.slots.lock().get(source).cloned();
         slot.is_some_and(|slot| slot.bytes.load(Ordering::Relaxed) > 0)
     }
 
     /// Everybody a condition is true for, as the database stands where it is asked from.
     pub fn answer(&self, source: &Source, stand: &mut Stand) -> QueryResult<Arc<Ids>> {
-        let slot = hold(&self.slots).entry(source.clone()).or_default().clone();
+        let slot = self.slots.lock().entry(source.clone()).or_default().clone();
         slot.used.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        let mut held = hold(&slot.set);
+        let Some(mut held) = slot.set.try_lock_for(PATIENCE) else {
+            self.fills.fetch_add(1, Ordering::Relaxed);
+            return Ok(Arc::new(ask(source, None, stand)?));
+        };
         if let Some(set) = held.as_mut()
             && let Some(changed) = self.changed(set, source, stand)?
         {
@@ -133,7 +147,7 @@ impl Cache {
     fn changed(&self, set: &mut Set, source: &Source, stand: &mut Stand) -> QueryResult<Option<Ids>> {
         let changed = match set.at == stand.at {
             true => Ids::new(),
-            false => match hold(&self.journal).between(set.at, stand.at, &source.reads()) {
+            false => match self.journal.lock().between(set.at, stand.at, &source.reads()) {
                 Some(changed) => changed,
                 None => return Ok(None),
             },
@@ -178,7 +192,7 @@ impl Cache {
     /// Lets go of the sets that were not used for longest, down to nine tenths of the budget.
     fn make_room(&self) {
         let budget = self.budget.load(Ordering::Relaxed);
-        let mut slots = hold(&self.slots);
+        let mut slots = self.slots.lock();
         let size = |slot: &Arc<Slot>| slot.bytes.load(Ordering::Relaxed);
         let mut total: usize = slots.values().map(size).sum();
         if budget == 0 || total <= budget {

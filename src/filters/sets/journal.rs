@@ -1,13 +1,10 @@
 //! Where snapshots of the database stand in its history, and who changed between two places of it.
 //!
-//! Positions are given out while a snapshot is opened, under the lock that holds the journal, so their order is that of
-//! the snapshots. A step of the journal is what one snapshot sees that the one before did not.
+//! Positions are given out while a snapshot is opened, one at a time, so their order is that of the snapshots. A step of the journal is what one snapshot sees that the one before did not.
 
 use super::Ids;
 use super::reads::Reads;
-use crate::db::Conn;
-use crate::db::changes::{self, Change, Since, Version};
-use diesel::QueryResult;
+use crate::db::changes::{Change, Since};
 use std::collections::VecDeque;
 
 /// A place in the history, as this process counts it.
@@ -19,8 +16,6 @@ const MOST_BYTES: usize = 16 << 20;
 
 #[derive(Default)]
 pub struct Journal {
-    /// What the newest snapshot saw.
-    seen: Option<Version>,
     at: Position,
     /// Changes are known from here on.
     start: Position,
@@ -36,10 +31,8 @@ struct Step {
 }
 
 impl Journal {
-    /// Where this snapshot stands. To be asked first in its transaction, under the lock that holds the journal.
-    pub fn enter(&mut self, conn: &mut Conn) -> QueryResult<Position> {
-        let (version, since) = changes::since(self.seen.as_ref(), conn)?;
-        self.seen = Some(version);
+    /// Where a snapshot stands, given what it sees that the one before did not.
+    pub fn enter(&mut self, since: Since) -> Position {
         match since {
             Since::Same => {}
             Since::Changes(changes) => self.note(changes),
@@ -50,7 +43,7 @@ impl Journal {
                 self.bytes = 0;
             }
         }
-        Ok(self.at)
+        self.at
     }
 
     fn note(&mut self, changes: Vec<Change>) {

@@ -19,8 +19,8 @@ const POOL: usize = 60;
 /// These are always among them: each is moved by something that hardly another is.
 const ALWAYS: [&str; 8] = [
     "tags any name contains old",
-    "tags any name contains rove",
-    "tags any name contains stray",
+    "tags any name contains st",
+    "tags any name contains sea",
     "tags tagged VIP in the last 2 minutes",
     "not (tags tagged Spring in the last 1 minutes)",
     "purchases any where (purchased_at in the next 1 minutes and amount > 10)",

@@ -14,23 +14,24 @@ use muster::filters::Filter;
 use muster::filters::fields::Fields;
 use muster::filters::sets::{Sets, Snapshot};
 use muster::workspace::Clock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Goes on until the run is over. Panics where an answer differs.
-pub fn ask(run: &Run, db: &Db, sets: &Sets) {
+/// Goes on until the run is over. Panics where an answer differs. `newest` is the last position that anybody was at.
+pub fn ask(run: &Run, db: &Db, sets: &Sets, newest: &AtomicU64) {
     let fields = db.read_now::<_, Trouble>(|conn| Ok(Fields::load(conn)?)).expect("the fields");
     let mut questions = Questions::new(fields, &mut Rng::with_seed(std::process::id().into()));
     let dice = &mut Rng::new();
     while !run.is_over() {
         let asked = sets.read_now::<(), Trouble>(|at| {
-            let mut late = false;
+            newest.fetch_max(at.position(), Ordering::Relaxed);
             for _ in 0..dice.u8(1..=6) {
                 let rule = questions.next(dice);
                 let filter = Filter::check(&rule, at, &clock(dice))?;
+                // Others have a newer snapshot, and may have moved the sets ahead.
+                let late = at.position() < newest.load(Ordering::Relaxed);
                 compare(&filter, late, run, at, dice)?;
                 if dice.u8(..4) == 0 {
-                    // Meanwhile the others move the sets ahead.
                     nap(700, dice);
-                    late = true;
                 }
             }
             Ok(())

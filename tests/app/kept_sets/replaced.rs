@@ -20,7 +20,7 @@ pub fn replace(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     let bought = "external_id, customer_id, product, product_folded, amount, currency, purchased_at";
     let what = format!("{}, {}, 'EUR', {when}", folded(&shop::PRODUCTS, dice), dice.i64(0..90) * 100);
     let (hers, others) = (format!("(SELECT min(id) FROM purchases WHERE customer_id = {she})"), dice.i64(1..6_000));
-    let text = match dice.u8(..17) {
+    let text = match dice.u8(..20) {
         0..2 => {
             let external_id = quoted(&shop::external_id(dice.u32(..300)));
             format!("INSERT OR REPLACE INTO purchases ({bought}) VALUES ({external_id}, {she}, {what})")
@@ -52,9 +52,9 @@ pub fn replace(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
             "UPDATE OR REPLACE segment_members SET segment_id = {elsewhere} WHERE segment_id = {list} AND customer_id {some}"
         ),
         14 => format!("UPDATE OR REPLACE segment_members SET customer_id = {other} WHERE customer_id = {she}"),
-        15 => return names(dice, conn),
+        15..18 => return names(dice, conn),
         // A list that is replaced by itself has a new number and nobody in it.
-        16 if dice.u8(..4) == 0 => format!(
+        18 if dice.u8(..4) == 0 => format!(
             "INSERT OR REPLACE INTO segments (name, name_key, kind, private, actor, created_at, updated_at) \
              SELECT name, name_key, kind, private, actor, created_at, updated_at FROM segments WHERE id = {list}"
         ),

@@ -12,7 +12,7 @@ pub enum Count {
     Compared,
     /// those of them that told customers apart,
     Telling,
-    /// and those in a snapshot which the others had left behind.
+    /// and those in a snapshot that was not the newest any more.
     Late,
     /// Conditions that were asked for, and those for which everybody was asked.
     Asked,

@@ -43,25 +43,28 @@ fn lose(table: &str, conn: &mut Conn) -> QueryResult<()> {
 
 /// Nobody is left, and others come, with numbers that nobody had.
 fn begin_anew(dice: &mut Rng, db: &Db) {
-    let all_gone = db.write_now::<(), Trouble>(|conn| {
+    let done = db.write_now::<(), Trouble>(|conn| {
         lose("customers", conn)?;
         Ok(shop::settle(dice, conn)?)
     });
-    if let Err(trouble) = all_gone {
-        assert!(is_clash(&trouble), "customers do not go and come: {trouble}");
-    }
+    agree(done);
     for table in CHILDREN {
-        let _ = db.write_now::<(), Trouble>(|conn| Ok(restock(table, dice, conn)?));
+        agree(db.write_now(|conn| Ok(restock(table, dice, conn)?)));
     }
 }
 
 /// A table loses all its rows, and later gets others.
 fn empty(table: &str, dice: &mut Rng, db: &Db) {
-    db.write_now::<(), Trouble>(|conn| Ok(lose(table, conn)?))
-        .unwrap_or_else(|trouble| panic!("{table} is emptied: {trouble}"));
+    agree(db.write_now(|conn| Ok(lose(table, conn)?)));
     for _ in 0..3 {
-        // A tag may go meanwhile.
-        let _ = db.write_now::<(), Trouble>(|conn| Ok(restock(table, dice, conn)?));
+        agree(db.write_now(|conn| Ok(restock(table, dice, conn)?)));
+    }
+}
+
+/// Done, or refused because of others.
+fn agree(done: Result<(), Trouble>) {
+    if let Err(trouble) = done {
+        assert!(is_clash(&trouble), "an upheaval failed: {trouble:?}");
     }
 }
 
