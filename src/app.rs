@@ -174,6 +174,8 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
             .wrap(log::requests())
     })
     .disable_signals()
+    // A page that is packed goes out in pieces, and none waits for the other side to confirm the one before.
+    .tcp_nodelay(true)
     .shutdown_timeout(8)
     .workers(workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1));
     Ok(server.listen(listener)?.run())

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 pub struct Bench {
     pub program: Program,
+    /// Of the database.
+    pub url: String,
     pub person: Person,
     pub database: Database,
     pub names: Names,
@@ -64,6 +66,11 @@ pub fn filters(rows: u64) -> anyhow::Result<Vec<Filter>> {
         .collect()
 }
 
+/// The moment that the made-up world lives at.
+pub fn now() -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
+    Ok(data("filters.json")?["now"].as_str().context("filters.json says no now")?.parse()?)
+}
+
 /// What the system tells of a process in numbers, from the first one after its name and state.
 fn told(process: u32) -> Option<Vec<f64>> {
     let told = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
@@ -108,8 +115,18 @@ impl Bench {
         let names = Names::load(database.conn())?;
         let quiet_after = until_quiet(server);
         let (person, filters) = (Person::sign_in(site)?, filters(rows)?);
-        let mut bench =
-            Bench { person, program, database, names, server, rows, filters, quiet_after, done: Vec::new() };
+        let mut bench = Bench {
+            person,
+            program,
+            url: url.into(),
+            database,
+            names,
+            server,
+            rows,
+            filters,
+            quiet_after,
+            done: Vec::new(),
+        };
         bench.make_segments()?;
         Ok(bench)
     }

@@ -1,6 +1,7 @@
 //! Where snapshots of the database stand in its history, and who changed between two places of it.
 //!
-//! Positions are given out while a snapshot is opened, one at a time, so their order is that of the snapshots. A step of the journal is what one snapshot sees that the one before did not.
+//! Positions are given out while a snapshot is opened, one at a time, so their order is that of the snapshots. A step of
+//! the journal is what one snapshot sees that the one before did not.
 
 use super::Ids;
 use super::reads::Reads;
