@@ -106,48 +106,6 @@ impl<L: QueryFragment<Backend>> QueryFragment<Backend> for OneOf<L> {
     }
 }
 
-/// The text on the left has this text in it. Each database is asked by what it is quickest at: PostgreSQL by a function
-/// for that, SQLite by a pattern.
-pub struct Holds<L> {
-    pub left: L,
-    pub text: String,
-    /// The same as a pattern of LIKE, `\` quoting.
-    pub pattern: String,
-}
-
-impl<L> Expression for Holds<L> {
-    type SqlType = Bool;
-}
-impl<L: AppearsOnTable<T>, T> AppearsOnTable<T> for Holds<L> {}
-impl<L: SelectableExpression<T>, T> SelectableExpression<T> for Holds<L> where Holds<L>: AppearsOnTable<T> {}
-impl<L> ValidGrouping<()> for Holds<L> {
-    type IsAggregate = is_aggregate::No;
-}
-impl<L> QueryId for Holds<L> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl<L: QueryFragment<Backend>> QueryFragment<Backend> for Holds<L> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
-        match out.backend() {
-            Backend::Sqlite(_) => {
-                self.left.walk_ast(out.reborrow())?;
-                out.push_sql(" LIKE ");
-                out.push_bind_param::<diesel::sql_types::Text, _>(&self.pattern)?;
-                out.push_sql(" ESCAPE '\\'");
-            }
-            Backend::Postgres(_) => {
-                out.push_sql("strpos(");
-                self.left.walk_ast(out.reborrow())?;
-                out.push_sql(", ");
-                out.push_bind_param::<diesel::sql_types::Text, _>(&self.text)?;
-                out.push_sql(") > 0");
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Rows of these customers alone. The ids stand as literals: there may be more than a database binds, and a number can
 /// be nothing else. PostgreSQL takes a list ten times quicker as one array. False without ids.
 pub struct Among {

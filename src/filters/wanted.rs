@@ -5,7 +5,7 @@ use super::ask::any;
 use super::fields::{Column, Typed, Values};
 use super::moments::{Edge, Span};
 use super::texts::literal;
-use crate::db::nodes::{Holds, On, OneOf};
+use crate::db::nodes::{On, OneOf};
 use crate::db::schema::custom_values;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -50,15 +50,9 @@ impl Wanted {
             (Wanted::Filled, Values::Number(column)) => Box::new(column().is_not_null()),
             (Wanted::Filled, Values::Time(column)) => Box::new(column().is_not_null()),
             (Wanted::OneOf(values), Values::Text(column)) => one_of(column, column, values),
-            (Wanted::Holds(text), Values::Text(column)) => {
-                let pattern = format!("%{}%", literal(text));
-                filled(column, Box::new(Holds { left: column(), text: text.clone(), pattern }))
-            }
+            (Wanted::Holds(text), Values::Text(column)) => like(column, format!("%{}%", literal(text))),
             (Wanted::Starts(text), Values::Text(column)) => starts(column, text),
-            (Wanted::Ends(text), Values::Text(column)) => {
-                let ends = column().assume_not_null().like(format!("%{}", literal(text))).escape('\\');
-                filled(column, Box::new(ends))
-            }
+            (Wanted::Ends(text), Values::Text(column)) => like(column, format!("%{}", literal(text))),
             (Wanted::Numbers(range), Values::Number(column)) => numbers(column, *range),
             (Wanted::Times(spans), Values::Time(column)) => times(column, spans, now),
             _ => never(),
@@ -95,9 +89,9 @@ fn never<T: Table + 'static>() -> On<T> {
     Box::new(false.into_sql::<Bool>())
 }
 
-/// There is a text, and this is true of it.
-fn filled<T: Table + 'static>(column: fn() -> Typed<T, Text>, of_it: On<T>) -> On<T> {
-    Box::new(column().is_not_null().and(of_it))
+/// A pattern of LIKE: SQLite is quicker at it than at its functions, PostgreSQL as well.
+fn like<T: Table + 'static>(column: fn() -> Typed<T, Text>, pattern: String) -> On<T> {
+    Box::new(column().is_not_null().and(column().assume_not_null().like(pattern).escape('\\')))
 }
 
 /// Folded text is compared by code points on both databases, so what begins with a text is a range that an index finds.
