@@ -93,7 +93,7 @@ fn what_sets_say_is_what_sql_says_in_the_same_snapshot() {
             assert!(run.count(Count::Written) > 20, "too little was written: {run}");
         }
         let (asked, filled) = (run.count(Count::Asked), run.count(Count::Filled));
-        assert!(0 < filled && filled * 10 < asked * 9, "sets are not kept: {run}");
+        assert!(0 < filled && filled * 2 < asked, "sets are not kept: {run}");
     });
 }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use muster::agents::{Caller, Role};
 use muster::db::schema::customers;
-use muster::db::{Address, Db, Trouble};
+use muster::db::{Address, Db, Trouble, changes};
 use muster::filters::fields::Fields;
 use muster::filters::sets::{Sets, Snapshot};
 use muster::filters::{self, Filter, Rule};
@@ -78,6 +78,23 @@ fn a_set_goes_with_the_clock_forwards_and_back() {
             assert_eq!(count(question, &at(minutes), &sets), members, "after {minutes} minutes");
         }
         assert_eq!(sets.fills(), 2, "this, and everybody there is");
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_each_set_once_more_at_most() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let sets = Sets::new(db.clone(), None);
+        let ahead = Clock { now: clock().now + TimeDelta::hours(3), ..clock() };
+        assert_eq!(count("tags contains VIP", &ahead, &sets), 3);
+        tag(people.di, "VIP", &db);
+        // Nobody knows any more what changed, so everybody has to be asked.
+        changes::trim(0, &db).expect("the log is trimmed");
+        assert_eq!(count("tags contains VIP", &clock(), &sets), 4);
+        let asked = sets.fills();
+        assert_eq!(count("tags contains VIP", &clock(), &sets), 4);
+        assert_eq!(sets.fills(), asked);
     });
 }
 

@@ -174,7 +174,8 @@ impl Cache {
         stand: &mut Stand,
     ) -> QueryResult<Arc<Ids>> {
         let ids = made.ids.clone();
-        if held.as_ref().is_some_and(|there| there.at > stand.at || there.now > stand.now) {
+        // By position alone: were the moment to count, a clock that is set back would keep all sets from being kept.
+        if held.as_ref().is_some_and(|there| there.at > stand.at) {
             return Ok(ids);
         }
         (made.at, made.now, made.until) = (stand.at, stand.now, ahead(source, stand)?);
