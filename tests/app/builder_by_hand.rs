@@ -111,8 +111,8 @@ async fn finds_fay(browser: &Browser) {
         .await;
     browser.sees("table.list td.who", "Fay").await;
     assert_eq!(browser.count().await, 1);
-    browser.sees("#left-3", "2").await;
-    browser.sees("#left-4", "1").await;
+    browser.sees("#builder > .group > .group-rows > li:nth-child(4) .fall-left", "2").await;
+    browser.sees("#builder > .group > .group-rows > li:nth-child(5) .fall-left", "1").await;
     let complaints = browser.complaints().await;
     assert!(complaints.iter().all(|line| line.contains("status of 422")), "{complaints:?}");
 }
