@@ -97,22 +97,23 @@ fn customers(aim: &Aim, dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
 /// without it, and get another of that number.
 fn names(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     let [one, other] = if dice.bool() { PASSING } else { [PASSING[1], PASSING[0]] };
-    let text = match dice.u8(..5) {
+    let text = match dice.u8(..6) {
         0 => format!(
             "INSERT OR REPLACE INTO tags (name, name_key, name_folded, colour, created_at) \
-             SELECT name, name_key, name_folded, colour, created_at FROM tags WHERE name = '{one}'"
+             SELECT name, name_key, name_folded, colour, created_at FROM tags WHERE name_key = lower('{one}')"
         ),
         1 => format!(
-            "UPDATE OR REPLACE tags SET (name, name_key, name_folded) = (SELECT name, name_key, name_folded \
-             FROM tags WHERE name = '{one}') WHERE name = '{other}'"
+            "UPDATE OR REPLACE tags SET name = '{one}', name_key = lower('{one}'), name_folded = lower('{one}') \
+             WHERE name_key = lower('{other}')"
         ),
-        2..4 => "INSERT OR IGNORE INTO tags (id, name, name_key, name_folded, colour, created_at) \
+        2 => format!("UPDATE OR REPLACE tags SET name_key = lower('{one}') WHERE name_key = lower('{other}')"),
+        3..5 => "INSERT OR IGNORE INTO tags (id, name, name_key, name_folded, colour, created_at) \
              SELECT tag_id, 'stray', 'stray', 'stray', 'gray', '2026-01-01 00:00:00' FROM taggings \
              WHERE tag_id NOT IN (SELECT id FROM tags) LIMIT 1"
             .into(),
         _ => "DELETE FROM tags WHERE name = 'stray'".into(),
     };
     say(text, conn)?;
-    // A name that is free now.
+    // A key that is free now.
     muster::tags::Tag::find_or_create(other, conn, shop::clock().stamp()).map(drop)
 }

@@ -21,7 +21,7 @@ pub fn happen(run: &Run, db: &Db) {
         run.add(Count::Trimmed, gone as u64);
         turn += 1;
         if turn % 6 == 2 {
-            match dice.u8(..8) {
+            match dice.u8(..5) {
                 0 => begin_anew(dice, db),
                 _ => empty(pick(&CHILDREN, dice), dice, db),
             }
@@ -43,11 +43,9 @@ fn lose(table: &str, conn: &mut Conn) -> QueryResult<()> {
 
 /// Nobody is left, and others come, with numbers that nobody had.
 fn begin_anew(dice: &mut Rng, db: &Db) {
-    let done = db.write_now::<(), Trouble>(|conn| {
-        lose("customers", conn)?;
-        Ok(shop::settle(dice, conn)?)
-    });
-    agree(done);
+    agree(db.write_now(|conn| Ok(lose("customers", conn)?)));
+    std::thread::sleep(Duration::from_millis(200));
+    agree(db.write_now(|conn| Ok(shop::settle(dice, conn)?)));
     for table in CHILDREN {
         agree(db.write_now(|conn| Ok(restock(table, dice, conn)?)));
     }

@@ -51,10 +51,14 @@ fn outsider(db: &Db) -> Option<Conn> {
     Some(Conn::Sqlite(c))
 }
 
-/// Two transactions wanted the same: one of them is refused, as it has to be.
+/// Two transactions wanted the same: one of them is refused, as it has to be, or finds that what it changes is gone.
 pub fn is_clash(trouble: &Trouble) -> bool {
     use DatabaseErrorKind::{ForeignKeyViolation, SerializationFailure, UniqueViolation};
-    let Trouble::Query(QueryError::DatabaseError(kind, said)) = trouble else { return false };
+    let (kind, said) = match trouble {
+        Trouble::Query(QueryError::DatabaseError(kind, said)) => (kind, said),
+        Trouble::Query(QueryError::NotFound) => return true,
+        _ => return false,
+    };
     matches!(kind, ForeignKeyViolation | SerializationFailure | UniqueViolation)
         || said.message().contains("deadlock detected")
         || said.message().contains("current transaction is aborted")
