@@ -27,7 +27,7 @@ nothing should take more than 12 times as long at ten times as many customers.
 pub const LIMITS: &[(&str, &str)] = &[
     ("floor.healthz", "HTTP on one machine"),
     ("floor.token", "looking up the token, opening a snapshot"),
-    ("floor.packing", "brotli of a page"),
+    ("floor.packing", "gzip of a page"),
     ("count.ratio", "for rare tags SQL reads a few thousand index entries, and HTTP costs as much"),
     ("count.worst", "what any request costs at the door"),
     (
