@@ -154,7 +154,7 @@ impl Snapshot<'_> {
     /// Everybody a question is true for, at a moment.
     pub fn of(&mut self, ask: &Ask, now: NaiveDateTime) -> QueryResult<Ids> {
         let everyone = self.everyone(now)?;
-        self.within(ask, &everyone, now)
+        Ok(&*everyone & &*self.algebra(ask, &everyone, now)?)
     }
 
     /// Everybody a filter selects.
@@ -180,32 +180,54 @@ impl Snapshot<'_> {
         known
     }
 
-    fn within(&mut self, ask: &Ask, all: &Ids, now: NaiveDateTime) -> QueryResult<Ids> {
+    /// The algebra. Rows without their customer, left by hand, may still be among the ids.
+    fn algebra(&mut self, ask: &Ask, all: &Ids, now: NaiveDateTime) -> QueryResult<Held> {
         Ok(match ask {
-            Ask::Everyone => all.clone(),
-            Ask::Nobody => Ids::new(),
-            // A row without its customer, left by hand, is nobody.
-            Ask::One(source) => all & &*self.answer(source, now)?,
-            Ask::Not(inner) => all - self.within(inner, all, now)?,
+            Ask::Everyone => Held::Own(all.clone()),
+            Ask::Nobody => Held::Own(Ids::new()),
+            Ask::One(source) => Held::Kept(self.answer(source, now)?),
+            Ask::Not(inner) => Held::Own(all - &*self.algebra(inner, all, now)?),
             Ask::All(asks) => {
-                let mut left: Option<Ids> = None;
+                let mut left: Option<Held> = None;
                 for ask in asks {
                     left = Some(match (left, ask) {
-                        (None, ask) => self.within(ask, all, now)?,
-                        (Some(left), Ask::Not(inner)) => left - self.within(inner, all, now)?,
-                        (Some(left), ask) => left & self.within(ask, all, now)?,
+                        (None, ask) => self.algebra(ask, all, now)?,
+                        (Some(left), Ask::Not(inner)) => Held::Own(match (left, self.algebra(inner, all, now)?) {
+                            (Held::Kept(left), out) => &*left - &*out,
+                            (Held::Own(left), out) => left - &*out,
+                        }),
+                        (Some(left), ask) => Held::Own(match (left, self.algebra(ask, all, now)?) {
+                            (Held::Kept(left), more) => &*left & &*more,
+                            (Held::Own(left), more) => left & &*more,
+                        }),
                     });
                 }
-                left.unwrap_or_else(|| all.clone())
+                left.unwrap_or_else(|| Held::Own(all.clone()))
             }
             Ask::Any(asks) => {
                 let mut any = Ids::new();
                 for ask in asks {
-                    any |= self.within(ask, all, now)?;
+                    any |= &*self.algebra(ask, all, now)?;
                 }
-                any
+                Held::Own(any)
             }
         })
+    }
+}
+
+/// A set on its way: one that is kept, which is not copied before it has to be, or one of its own.
+enum Held {
+    Kept(Arc<Ids>),
+    Own(Ids),
+}
+
+impl Deref for Held {
+    type Target = Ids;
+    fn deref(&self) -> &Ids {
+        match self {
+            Held::Kept(ids) => ids,
+            Held::Own(ids) => ids,
+        }
     }
 }
 
