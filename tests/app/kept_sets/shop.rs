@@ -135,7 +135,7 @@ pub fn settle(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
         })
         .collect();
     for some in rows.chunks(500) {
-        say(format!("INSERT INTO customers ({COLUMNS}) VALUES {}", some.join(", ")), conn)?;
+        say(format!("INSERT INTO customers ({COLUMNS}) VALUES {} ON CONFLICT DO NOTHING", some.join(", ")), conn)?;
     }
     Ok(())
 }
