@@ -221,11 +221,6 @@ impl Customer {
         Ok(diesel::delete(customers::table.find(id)).execute(conn)? > 0)
     }
 
-    /// How many there are at all.
-    pub fn all(conn: &mut Conn) -> QueryResult<i64> {
-        customers::table.count().get_result(conn)
-    }
-
     /// What she is called where a name is needed: her name, or the best of what else is known.
     pub fn called(&self) -> String {
         let known = [&self.name, &self.email, &self.phone, &self.external_id];

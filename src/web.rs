@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERER, VARY};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 pub mod assets;
 pub mod chrome;
@@ -43,12 +44,22 @@ pub enum Error {
 
 impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Self {
-        Error::Internal(trouble.into())
+        match trouble {
+            Trouble::Query(error) => error.into(),
+            other => Error::Internal(other.into()),
+        }
     }
 }
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        Error::Internal(error.into())
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        match error {
+            // A row that was there a moment ago, or what it belongs to: somebody else has deleted it since.
+            QueryError::NotFound | QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
+                tracing::warn!(%error, "what was to be changed is gone");
+                Error::NotFound("record")
+            }
+            error => Error::Internal(error.into()),
+        }
     }
 }
 impl From<askama::Error> for Error {
@@ -141,4 +152,19 @@ pub fn thousands(count: &i64) -> String {
         spoken.push(digit);
     }
     spoken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_deleted_meanwhile_is_not_there_and_no_fault_of_ours() {
+        let gone = Error::from(Trouble::Query(QueryError::NotFound));
+        assert_eq!(gone.status_code(), StatusCode::NOT_FOUND);
+        let orphan = QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(String::new()));
+        assert_eq!(Error::from(orphan).status_code(), StatusCode::NOT_FOUND);
+        let ours = Error::from(QueryError::RollbackTransaction);
+        assert_eq!(ours.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
 }

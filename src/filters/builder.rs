@@ -330,7 +330,7 @@ impl Pen<'_, '_> {
             return Ok(Some(*count));
         }
         let Some(ask) = without_value(field) else { return Ok(None) };
-        let count = self.at.of(&ask, self.filter.clock().stamp())?.len() as i64;
+        let count = self.at.size(&ask, self.filter.clock().stamp())?;
         self.without.insert(field.key.clone(), count);
         Ok(Some(count))
     }

@@ -116,7 +116,11 @@ fn every_order_is_walked_along_an_index() {
                             assert!(plan.contains("USING COVERING INDEX") && !plan.contains("TEMP B-TREE"), "{plan}")
                         }
                         Conn::Postgres(_) => {
-                            assert!(plan.contains("Index Only Scan") && !plan.contains("Sort"), "{plan}")
+                            // Among those who are alike and begin after an id near the last, the few ids that are left
+                            // are as good a walk; which one is taken hangs on the statistics of so small a table.
+                            let few = plan.contains("using customers_pkey") && plan.contains("Index Cond: (id ");
+                            let along = plan.contains("Index Only Scan") || few;
+                            assert!(along && !plan.contains("Sort"), "{plan}")
                         }
                     }
                 }
