@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::db::{Db, Trouble};
 use crate::filters::sets::Sets;
 use crate::imports::files;
-use crate::segments::ready;
+use crate::segments::{feed, ready};
 use crate::views::sidebar;
 use crate::web::{cross_site, headers, problems};
 use crate::workspace::Workspace;
@@ -83,6 +83,7 @@ doors! {
     GET "/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::pages::show;
     POST "/segments/{id:\\d+}" Needs(Right::Customers) => crate::segments::pages::update;
     GET "/segments/{id:\\d+}/why" Needs(Right::Customers) => crate::segments::why::show;
+    GET "/segments/{id:\\d+}/feed" Needs(Right::Customers) => crate::segments::feed::pages::show;
     GET "/segments/{id:\\d+}/count" Needs(Right::Customers) => crate::segments::pages::counted;
     GET "/segments/{id:\\d+}/edit" Needs(Right::Customers) => crate::segments::pages::edit;
     GET "/segments/{id:\\d+}/delete" Needs(Right::Customers) => crate::segments::pages::ask_delete;
@@ -152,6 +153,7 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     let workers = config.workers;
     let sets = Sets::new(db.clone(), config.sets_memory.map(|mib| mib << 20));
     actix_web::rt::spawn(ready::keep(sets.clone(), db.clone()));
+    actix_web::rt::spawn(feed::keep(sets.clone(), db.clone()));
     let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
     let server = HttpServer::new(move || {
         let (db, sets, config, opened) = data.clone();

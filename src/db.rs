@@ -14,7 +14,9 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::r2d2::{CustomizeConnection, ManageConnection, Pool, R2D2Connection};
 use diesel::result::Error as DieselError;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// A connection to either database.
 #[derive(diesel::MultiConnection)]
@@ -130,6 +132,7 @@ impl CustomizeConnection<Conn, diesel::r2d2::Error> for Setup {
 pub struct Db {
     pool: Pool<Manager>,
     address: Address,
+    written: Arc<Notify>,
 }
 
 impl Db {
@@ -151,7 +154,7 @@ impl Db {
             .connection_customizer(Box::new(Setup))
             .build(Manager(address.clone()))
             .map_err(|error| cannot_open(&address, &error))?;
-        let db = Db { pool, address };
+        let db = Db { pool, address, written: Arc::default() };
         let mut conn = db.pool.get().map_err(|error| cannot_open(&db.address, &error))?;
         checks::after_connecting(&mut conn, &db.address)?;
         checks::migrate(&mut conn, &db.address)?;
@@ -172,7 +175,15 @@ impl Db {
     /// Changes things in one transaction, on the calling thread.
     pub fn write_now<T, E: From<Trouble>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
         let mut conn = self.pool.get().map_err(Trouble::from)?;
-        write(&mut conn, work)
+        let done = write(&mut conn, work)?;
+        self.written.notify_one();
+        Ok(done)
+    }
+
+    /// Waits until this process writes something: for the one task that follows what is written. What others write, and
+    /// what [`Db::conn`] is used for, does not wake it.
+    pub async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// A connection outside any transaction, for work that commits in steps (imports, migrations, backups).

@@ -5,6 +5,7 @@
 //! and the list, its count and the export of its members are that filter's.
 
 pub mod api;
+pub mod feed;
 pub mod joining;
 pub mod members;
 pub mod pages;

@@ -80,6 +80,24 @@ pub enum Version {
     Snapshot(String),
 }
 
+impl Version {
+    /// As it can be kept in the database, and read again by a later process.
+    pub fn to_text(&self) -> String {
+        match self {
+            Version::Sequence(number) => format!("sequence {number}"),
+            Version::Snapshot(snapshot) => format!("snapshot {snapshot}"),
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Version> {
+        match text.split_once(' ')? {
+            ("sequence", number) => number.parse().ok().map(Version::Sequence),
+            ("snapshot", snapshot) => Some(Version::Snapshot(snapshot.into())),
+            _ => None,
+        }
+    }
+}
+
 /// What happened to one source and key: all that was committed in between, gathered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {

@@ -58,6 +58,13 @@ diesel::table! { segments (id) {
 diesel::table! { segment_members (segment_id, customer_id) {
     segment_id -> BigInt, customer_id -> BigInt, added_at -> Timestamp,
 } }
+diesel::table! { feed_state (id) {
+    id -> BigInt, step -> BigInt, version -> Text, holder -> Text, until -> Timestamp,
+} }
+diesel::table! { feed_members (segment_id) { segment_id -> BigInt, step -> BigInt, rule -> Text, members -> Binary, } }
+diesel::table! { segment_moves (segment_id, step, customer_id) {
+    segment_id -> BigInt, step -> BigInt, customer_id -> BigInt, joined -> Bool, at -> Timestamp, cause -> Text,
+} }
 diesel::table! { purchases (id) {
     id -> BigInt, external_id -> Nullable<Text>, customer_id -> BigInt,
     product -> Nullable<Text>, product_folded -> Nullable<Text>,
@@ -108,6 +115,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     past_taggings,
     segments,
     segment_members,
+    segment_moves,
     purchases,
     custom_fields,
     custom_values,

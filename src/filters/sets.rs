@@ -10,7 +10,7 @@
 
 mod cache;
 mod journal;
-mod reads;
+pub mod reads;
 
 use super::Filter;
 use super::ask::{Ask, Source};

@@ -33,6 +33,7 @@ mod random_worlds;
 mod readme;
 mod rights;
 mod roads;
+mod segment_feed;
 mod segments;
 mod sets;
 mod spellings;

@@ -1,0 +1,3 @@
+DROP TABLE segment_moves;
+DROP TABLE feed_members;
+DROP TABLE feed_state;

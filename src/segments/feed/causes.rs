@@ -1,0 +1,243 @@
+//! Why customers moved: what the change log and the history of taggings say about each of them, in words.
+
+use crate::db::changes::{Change, WHOLE, customer_bit, source};
+use crate::db::schema::{custom_fields, import_lines, imports, past_taggings, taggings, tags};
+use crate::filters::Filter;
+use crate::filters::ask::Source;
+use crate::filters::sets::{Ids, Snapshot};
+use crate::segments::Segment;
+use crate::tags::Source as Place;
+use crate::workspace::stamp;
+use chrono::{TimeDelta, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Customers a question.
+const CHUNK: usize = 1_000;
+/// An import that ended so long ago may be why somebody moved just now.
+const JUST: TimeDelta = TimeDelta::seconds(60);
+
+/// What may have moved somebody.
+pub struct Reason<'a> {
+    pub filter: &'a Filter,
+    /// What was committed since the last look; `None` when that is not known.
+    pub changes: Option<&'a [Change]>,
+    /// The segment asks something else now.
+    pub ruled: bool,
+}
+
+/// What a change of the log comes to, for whom it names.
+#[derive(Clone, Copy)]
+enum Kind {
+    CameOrWent,
+    Tag(i64),
+    ByHand,
+    Consent,
+    Field(i64),
+    Purchase,
+    Edit(i64),
+}
+
+impl Kind {
+    fn of(change: &Change) -> Kind {
+        match change.source {
+            source::TAGGINGS => Kind::Tag(change.key),
+            source::CONSENTS => Kind::Consent,
+            source::SEGMENT_MEMBERS => Kind::ByHand,
+            source::CUSTOM_VALUES => Kind::Field(change.key),
+            source::PURCHASES => Kind::Purchase,
+            source::CUSTOMERS if change.key == WHOLE => Kind::CameOrWent,
+            _ if change.key & purchase_bits() != 0 => Kind::Purchase,
+            _ => Kind::Edit(change.key),
+        }
+    }
+}
+
+/// The columns that follow from purchases.
+fn purchase_bits() -> i64 {
+    ["purchase_count", "total_spent", "first_purchase_at", "last_purchase_at"]
+        .into_iter()
+        .filter_map(customer_bit)
+        .fold(0, |bits, bit| bits | bit)
+}
+
+/// Why each of those moved who joined and who left.
+pub fn why(reason: &Reason, joined: &Ids, gone: &Ids, at: &mut Snapshot) -> QueryResult<HashMap<i64, String>> {
+    let mut words = HashMap::new();
+    let mut left = joined | gone;
+    let touched = |change: &&Change| {
+        let mut touched = is_read(&Source::Anyone, change);
+        reason.filter.ask().each(&mut |source| touched |= is_read(source, change));
+        touched
+    };
+    for change in reason.changes.unwrap_or_default().iter().filter(touched) {
+        let named: Ids = match &change.customers {
+            Some(ids) => ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(),
+            None => left.clone(),
+        };
+        let who: Vec<i64> = (&named & &left).iter().map(i64::from).collect();
+        left -= named;
+        for some in who.chunks(CHUNK) {
+            tell(Kind::of(change), some, joined, &mut words, at)?;
+        }
+    }
+    let rest = match (reason.ruled, reason.changes) {
+        (true, _) => "the filter was changed",
+        (false, Some(_)) => "time passed",
+        (false, None) => "it happened while nobody was looking",
+    };
+    words.extend(left.iter().map(|id| (i64::from(id), rest.to_string())));
+    Ok(words)
+}
+
+fn is_read(source: &Source, change: &Change) -> bool {
+    source.reads().iter().any(|reads| reads.is_touched_by(change))
+}
+
+fn tell(
+    kind: Kind,
+    who: &[i64],
+    joined: &Ids,
+    words: &mut HashMap<i64, String>,
+    at: &mut Snapshot,
+) -> QueryResult<()> {
+    if let Kind::Tag(tag) = kind {
+        return tagged(tag, who, words, at);
+    }
+    let either = |id: i64| match kind {
+        Kind::CameOrWent if joined.contains(id as u32) => Some("became a customer"),
+        Kind::CameOrWent => Some("was deleted"),
+        Kind::ByHand if joined.contains(id as u32) => Some("added by hand"),
+        Kind::ByHand => Some("removed by hand"),
+        _ => None,
+    };
+    let plain = match kind {
+        Kind::Consent => "consent was given or taken back".to_string(),
+        Kind::Purchase => "a purchase".into(),
+        Kind::Field(field) => {
+            let label: Option<String> =
+                custom_fields::table.find(field).select(custom_fields::label).first(&mut **at).optional()?;
+            format!("{} was edited", label.unwrap_or_else(|| "a field that is gone".into()))
+        }
+        Kind::Edit(mask) => format!("{} was edited", edited(mask)),
+        Kind::CameOrWent | Kind::ByHand | Kind::Tag(_) => String::new(),
+    };
+    let imported = imported(who, at)?;
+    for id in who {
+        let words_of = either(*id).unwrap_or(&plain);
+        words.insert(*id, match imported.get(id) {
+            Some(import) => format!("{words_of}, by import {import}"),
+            None => words_of.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// The columns of a mask as people call them.
+fn edited(mask: i64) -> String {
+    let columns = crate::db::changes::CUSTOMER_COLUMNS.into_iter().filter(|column| {
+        // Every edit changes that one too.
+        *column != "updated_at" && customer_bit(column).is_some_and(|bit| mask & bit != 0)
+    });
+    let names: Vec<String> = columns.map(|column| column.trim_end_matches("_folded").replace('_', " ")).collect();
+    match names.is_empty() {
+        true => "the customer".into(),
+        false => names.join(", "),
+    }
+}
+
+/// Whom an import touched that runs, or has just ended.
+fn imported(who: &[i64], at: &mut Snapshot) -> QueryResult<HashMap<i64, i64>> {
+    let since = stamp(Utc::now()) - JUST;
+    let lately = imports::state.eq("running").or(imports::finished_at.ge(since).assume_not_null());
+    let recent: Vec<i64> = imports::table.filter(lately).select(imports::id).load(&mut **at)?;
+    if recent.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Option<i64>, i64)> = import_lines::table
+        .filter(import_lines::import_id.eq_any(recent))
+        .filter(import_lines::customer_id.eq_any(who.to_vec()).assume_not_null())
+        .select((import_lines::customer_id, import_lines::import_id))
+        .load(&mut **at)?;
+    Ok(rows.into_iter().filter_map(|(customer, import)| Some((customer?, import))).collect())
+}
+
+/// Who tagged or untagged whom, and from where.
+fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snapshot) -> QueryResult<()> {
+    let name: Option<String> = tags::table.find(tag).select(tags::name).first(&mut **at).optional()?;
+    let name = name.unwrap_or_else(|| "a tag that is gone".into());
+    type Row = (i64, String, String, Option<i64>);
+    let ended: Vec<(Row, String, String)> = past_taggings::table
+        .filter(past_taggings::tag_id.eq(tag).and(past_taggings::customer_id.eq_any(who.to_vec())))
+        .order(past_taggings::ended_at)
+        .select((
+            (
+                past_taggings::customer_id,
+                past_taggings::ended_by,
+                past_taggings::ended_source,
+                past_taggings::ended_source_id,
+            ),
+            past_taggings::why,
+            past_taggings::tag_name,
+        ))
+        .load(&mut **at)?;
+    let carried: Vec<Row> = taggings::table
+        .filter(taggings::tag_id.eq(tag).and(taggings::customer_id.eq_any(who.to_vec())))
+        .select((taggings::customer_id, taggings::actor, taggings::source, taggings::source_id))
+        .load(&mut **at)?;
+    words.extend(who.iter().map(|id| (*id, format!("{name} was taken away"))));
+    let place = |source: &str, id| Place::parse(source, id).map(Place::words).unwrap_or_default();
+    for ((customer, actor, source, id), why, name) in ended {
+        let how = match why.as_str() {
+            "expired" => format!("{name} expired"),
+            "replaced" => format!("{name} was replaced by {actor} {}", place(&source, id)),
+            "merged" => format!("{name} was merged into another tag by {actor}"),
+            "undone" => format!("{name} was taken away by {actor}, undoing"),
+            _ => format!("{actor} took {name} away {}", place(&source, id)),
+        };
+        words.insert(customer, how.trim_end().to_string());
+    }
+    for (customer, actor, source, id) in carried {
+        words.insert(customer, format!("{actor} added {name} {}", place(&source, id)).trim_end().to_string());
+    }
+    Ok(())
+}
+
+/// What each segment asks, with what the segments behind it ask: a change of either is a change of what is asked.
+pub fn rules(all: &[Segment]) -> HashMap<i64, String> {
+    let own: BTreeMap<i64, (&str, Value)> = all
+        .iter()
+        .map(|segment| {
+            let filter = segment.filter.as_deref().unwrap_or_default();
+            (segment.id, (filter, serde_json::from_str(filter).unwrap_or(Value::Null)))
+        })
+        .collect();
+    own.keys().map(|id| (*id, spelled(*id, &own))).collect()
+}
+
+fn spelled(id: i64, own: &BTreeMap<i64, (&str, Value)>) -> String {
+    let (mut seen, mut wanted) = (BTreeSet::new(), vec![id]);
+    while let Some(next) = wanted.pop() {
+        if let Some((_, json)) = own.get(&next)
+            && seen.insert(next)
+        {
+            named(json, &mut wanted);
+        }
+    }
+    let others = seen.iter().filter(|other| **other != id);
+    let texts = std::iter::once(&id).chain(others).filter_map(|id| own.get(id)).map(|(filter, _)| *filter);
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The ids of the segments that a filter names.
+fn named(json: &Value, ids: &mut Vec<i64>) {
+    match json {
+        Value::Object(map) if map.get("field").is_some_and(|field| field == "segments") => {
+            ids.extend(map.get("value").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64));
+        }
+        Value::Object(map) => map.values().for_each(|value| named(value, ids)),
+        Value::Array(values) => values.iter().for_each(|value| named(value, ids)),
+        _ => {}
+    }
+}

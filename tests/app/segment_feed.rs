@@ -1,0 +1,208 @@
+//! Who joined a segment and who left it: each change once, with its cause, whoever makes it and whatever is restarted.
+
+use crate::support::log::{run, stranger};
+use crate::support::{Server, for_each_database, world};
+use chrono::{TimeDelta, Utc};
+use fastrand::Rng;
+use muster::agents::{Caller, Role};
+use muster::db::{Db, Trouble};
+use muster::filters::fields::Fields;
+use muster::filters::sets::{Sets, Snapshot};
+use muster::filters::Rule;
+use muster::segments::feed::{self, Follower, Move};
+use muster::segments::{Kind, Segment, Wish};
+use muster::workspace::Workspace;
+use reqwest::blocking::Client;
+use scraper::{Html, Selector};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+fn segment(name: &str, filter: &str, db: &Db) -> Segment {
+    let made = db.write_now(|conn| {
+        let rule = Rule::read(filter, &Fields::load(conn)?)?;
+        let clock = Workspace::load(conn)?.clock();
+        let wish = Wish { name: name.into(), kind: Kind::Dynamic, rule: Some(rule), private: false };
+        Segment::create(&wish, &Caller::command_line(), conn, &clock)
+    });
+    made.unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+/// Everything in the feed, the newest first.
+fn told(segment: &Segment, db: &Db) -> Vec<Move> {
+    db.read_now::<_, Trouble>(|conn| Ok(feed::moves(segment.id, None, None, 10_000, conn)?)).expect("the feed")
+}
+
+/// `Di joined: the command line added VIP`
+fn words(moves: &[Move]) -> Vec<String> {
+    let word = |one: &Move| {
+        let name = one.name.as_deref().unwrap_or("somebody");
+        format!("{name} {}: {}", if one.joined { "joined" } else { "left" }, one.cause)
+    };
+    moves.iter().map(word).collect()
+}
+
+fn now_in(segment: &Segment, db: &Db) -> BTreeSet<i64> {
+    let found = db.read_now::<_, Trouble>(|conn| {
+        let clock = Workspace::load(conn)?.clock();
+        let filter = segment.filter(conn, &clock)?;
+        Ok(Snapshot::alone(conn).matching(&filter)?.iter().map(i64::from).collect())
+    });
+    found.expect("the members")
+}
+
+/// The feed as the page tells it, once it has so many lines.
+fn page(path: &str, lines: usize, client: &Client, server: &Server) -> Vec<String> {
+    let began = Instant::now();
+    loop {
+        let answer = client.get(server.url(path)).send().expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let page = Html::parse_document(&answer.text().expect("a page"));
+        let selector = Selector::parse("#feed .what").expect("a selector");
+        let plain = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found: Vec<String> = page.select(&selector).map(|node| plain(node.text().collect())).collect();
+        if found.len() == lines {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{lines} lines wanted: {found:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn the_page_tells_who_came_and_went_a_moment_ago_and_why() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let server = Server::start(&db);
+        let (marketer, program) = (server.signed_in(Role::Marketer), server.program(Role::Agent));
+        let path = format!("/segments/{}", segment("VIPs at home", "tags contains VIP and country is BR", &db).id);
+        let feed = format!("{path}/feed");
+        assert_eq!(page(&feed, 0, &marketer, &server), [""; 0]);
+        // It begins with whoever is in it: until that was written down, nobody can join.
+        std::thread::sleep(Duration::from_secs(3));
+
+        let url = |path: &str| server.url(&format!("/api/v1/customers/{}{path}", people.di));
+        let done = |request: reqwest::blocking::RequestBuilder| {
+            assert!(request.send().expect("an answer").status().is_success());
+        };
+        done(program.patch(url("")).json(&json!({ "country": "BR" })));
+        done(program.put(url("/tags/VIP")));
+        let joined = page(&feed, 1, &marketer, &server);
+        assert!(joined[0].starts_with("Di joined: ") && joined[0].ends_with("added VIP through the API"), "{joined:?}");
+        done(program.patch(url("")).json(&json!({ "country": "SE" })));
+        assert_eq!(page(&feed, 2, &marketer, &server)[0], "Di left: country was edited");
+        done(program.patch(url("")).json(&json!({ "country": "BR" })));
+        assert_eq!(page(&feed, 3, &marketer, &server)[0], "Di joined: country was edited");
+        done(program.delete(url("/tags/VIP")));
+        assert!(page(&feed, 4, &marketer, &server)[0].starts_with("Di left: "), "untagged");
+
+        let saved = marketer.post(server.url(&path)).form(&[("name", "VIPs"), ("filter", "tags contains VIP")]).send();
+        assert!(saved.expect("an answer").status().is_success());
+        let changed = page(&format!("{feed}?only=joined"), 3, &marketer, &server);
+        assert!(changed[0].ends_with("joined: the filter was changed"), "{changed:?}");
+    });
+}
+
+#[test]
+fn every_move_is_told_once_whoever_follows_and_however_often_it_begins_anew() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let (vip, nested) = (segment("VIP", "tags contains VIP", &db), "segments in any of (VIP) or country is SE");
+        let nested = segment("VIP or Swedish", nested, &db);
+        let first = now_in(&nested, &db);
+        let mut conn = stranger(&db);
+        let (mut one, mut other) = (Follower::default(), Follower::default());
+        let look = |follower: &mut Follower| follower.look(&Sets::new(db.clone(), None), &db).expect("a look");
+        look(&mut one);
+        assert_eq!(told(&nested, &db), [], "it begins with whoever is in it");
+
+        let dice = &mut Rng::with_seed(5);
+        let ids = [people.ana, people.bo, people.cy, people.di, people.eva];
+        for _ in 0..60 {
+            for _ in 0..dice.u8(1..4) {
+                let id = ids[dice.usize(..ids.len())];
+                let sql = match dice.u8(..4) {
+                    0 => format!(
+                        "INSERT INTO taggings (customer_id, tag_id, tagged_at, actor, source) \
+                         SELECT {id}, id, '2026-09-08 15:00:00', 'Lena', 'profile' FROM tags WHERE name = 'VIP' \
+                         ON CONFLICT DO NOTHING"
+                    ),
+                    1 => format!("DELETE FROM taggings WHERE customer_id = {id}"),
+                    2 => format!("UPDATE customers SET country = 'SE' WHERE id = {id}"),
+                    _ => format!("UPDATE customers SET country = NULL WHERE id = {id}"),
+                };
+                run(&sql, &mut conn);
+            }
+            match dice.u8(..4) {
+                0 => look(&mut one),
+                1 => look(&mut other),
+                // As after a restart.
+                2 => look(&mut Follower::default()),
+                _ => {}
+            }
+        }
+        // Whoever was overtaken reads all again first.
+        (0..2).for_each(|_| look(&mut one));
+        let mut within = first;
+        for one in told(&nested, &db).iter().rev() {
+            let news = if one.joined { within.insert(one.customer_id) } else { within.remove(&one.customer_id) };
+            assert!(news, "told twice, or never came: {one:?}");
+        }
+        assert_eq!(within, now_in(&nested, &db));
+        let said = words(&told(&vip, &db));
+        assert!(said.iter().any(|words| words.ends_with("joined: Lena added VIP on the profile")), "{said:?}");
+        assert!(said.iter().any(|words| words.ends_with("left: VIP was taken away")), "{said:?}");
+        assert!(said.iter().all(|words| !words.contains("edited")), "no country is asked there: {said:?}");
+    });
+}
+
+#[test]
+fn a_step_that_was_not_finished_is_not_told_and_done_again() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let vip = segment("VIP", "tags contains VIP", &db);
+        let look = || Follower::default().look(&Sets::new(db.clone(), None), &db).expect("a look");
+        look();
+        let mut conn = stranger(&db);
+        // Half a step, as a process leaves it that is killed.
+        run(
+            &format!(
+                "INSERT INTO segment_moves (segment_id, step, customer_id, joined, at, cause) \
+                 SELECT {}, step + 1, {}, FALSE, '2026-09-08 15:00:00', 'half' FROM feed_state",
+                vip.id, people.bo
+            ),
+            &mut conn,
+        );
+        assert_eq!(told(&vip, &db), []);
+        run(&format!("DELETE FROM customers WHERE id = {}", people.ana), &mut conn);
+        look();
+        assert_eq!(words(&told(&vip, &db)), ["somebody left: was deleted"]);
+        // The log was trimmed away: who moved is known all the same, only not why.
+        run(&format!("DELETE FROM taggings WHERE customer_id = {}", people.cy), &mut conn);
+        muster::db::changes::trim(0, &db).expect("trimmed");
+        run("UPDATE feed_state SET version = 'sequence 0'", &mut conn);
+        look();
+        assert_eq!(words(&told(&vip, &db))[0], "Cy left: it happened while nobody was looking");
+    });
+}
+
+#[test]
+fn the_clock_moves_people_too() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let lately = segment("Tagged lately", "tags tagged VIP in the last 5 minutes", &db);
+        let mut conn = stranger(&db);
+        let soon = (Utc::now() - TimeDelta::minutes(5) + TimeDelta::milliseconds(1500)).format("%F %T%.6f");
+        run(&format!("UPDATE taggings SET tagged_at = '{soon}' WHERE customer_id = {}", people.ana), &mut conn);
+        let sets = Sets::new(db.clone(), None);
+        let mut follower = Follower::default();
+        follower.look(&sets, &db).expect("a look");
+        assert_eq!(told(&lately, &db), []);
+        let began = Instant::now();
+        while told(&lately, &db).is_empty() && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(200));
+            follower.look(&sets, &db).expect("a look");
+        }
+        assert_eq!(words(&told(&lately, &db)), ["Ana left: time passed"]);
+    });
+}
