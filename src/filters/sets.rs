@@ -9,6 +9,7 @@
 //! filter's SQL predicate inside its transaction.
 
 mod cache;
+mod counts;
 mod journal;
 pub mod reads;
 
@@ -170,8 +171,32 @@ impl Snapshot<'_> {
 
     /// How many a filter selects. What cannot be had as a set is counted by SQL.
     pub fn count(&mut self, filter: &Filter) -> QueryResult<i64> {
-        match self.size(&filter.ask(), filter.clock().stamp()) {
-            Ok(size) => Ok(size),
+        self.counted(filter, Snapshot::size)
+    }
+
+    /// The same, for whoever asks the same filters each time: a count is only made again after one of the sets it was
+    /// made of was.
+    pub fn recount(&mut self, filter: &Filter) -> QueryResult<i64> {
+        self.counted(filter, |at, ask, now| {
+            let mut sources = vec![&Source::Anyone];
+            ask.each(&mut |source| sources.push(source));
+            let parts = sources.into_iter().map(|source| at.answer(source, now)).collect::<QueryResult<Vec<_>>>()?;
+            if let Some(count) = at.cache.counts.get(ask, &parts) {
+                return Ok(count);
+            }
+            let count = at.size(ask, now)?;
+            at.cache.counts.keep(ask.clone(), &parts, count);
+            Ok(count)
+        })
+    }
+
+    fn counted(
+        &mut self,
+        filter: &Filter,
+        count: impl FnOnce(&mut Self, &Ask, NaiveDateTime) -> QueryResult<i64>,
+    ) -> QueryResult<i64> {
+        match count(self, &filter.ask(), filter.clock().stamp()) {
+            Ok(count) => Ok(count),
             Err(error) => {
                 tracing::warn!(%error, "a filter is counted by SQL");
                 super::count(filter, self.conn)

@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Line {
     fn of(segment: Segment, filter: &Filter, at: &mut Snapshot) -> Result<Line, Error> {
-        Ok(Line { count: Some(at.count(filter)?), ..Line::uncounted(segment, filter) })
+        Ok(Line { count: Some(at.recount(filter)?), ..Line::uncounted(segment, filter) })
     }
 
     fn uncounted(segment: Segment, filter: &Filter) -> Line {

@@ -29,6 +29,7 @@ fn count(text: &str, clock: &Clock, sets: &Sets) -> i64 {
         let filter = filter(text, clock, at)?;
         let count = at.count(&filter)?;
         assert_eq!(count, filters::count(&filter, at)?, "{text}");
+        assert_eq!(count, at.recount(&filter)?, "{text}, as it is remembered");
         Ok(count)
     });
     counted.expect("a count")

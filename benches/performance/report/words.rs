@@ -16,7 +16,8 @@ same run on the same data. Shared hardware is noisy: expect a third more or less
 The first run makes up the customers (`tests/data/gen_data.py`) and imports them; later runs begin at once. `--part NAME`
 measures one part again. PostgreSQL is a server of its own with shared_buffers=2GB, work_mem=64MB, random_page_cost=1.1,
 jit and parallel workers off, autovacuum on, and fsync off: nothing here measures how long a commit waits for the disk.
-SQLite is set up as Muster always does it. Hand-written SQL runs in a program of its own on the same database, on SQLite
+SQLite is set up as Muster always does it: 2 GB mapped, which all connections share and the system may take back, and
+8 MB of cache for each connection. Hand-written SQL runs in a program of its own on the same database, on SQLite
 also with 2 GB mapped and 1 GB of cache: the quickest spelling on the quickest connection is what counts.
 
 ✓ reaches its goal, ✗ does not. PostgreSQL should take at most 3 times as long as SQLite where conditions are known, and
@@ -42,14 +43,14 @@ pub const LIMITS: &[(&str, &str)] = &[
     ("builder.new", "two or three requests, drawing the page, and the figures of ten rows"),
     ("builder.known", "drawing the page: the builder's form and fifty rows"),
     ("builder.known95", "drawing the page"),
-    ("segments.known", "reading 200 filters and drawing 200 rows"),
+    ("segments.known", "reading 200 filters and drawing 200 rows; a count is remembered while its sets are the same"),
     ("tag.more", "reading the log, and asking one customer again"),
     ("list.median", "drawing fifty rows"),
     ("list.p95", "walks along an index where few fit"),
-    ("list.slowest", "orders without an index of their own"),
+    ("list.slowest", "walks along an index whose first rows are not among those asked for"),
     ("bulk.page", "the edit itself has one of two cores; then sets are filled again"),
     ("bulk.segments", "the edit itself has one of two cores; then sets are filled again"),
-    ("memory", "one bit a customer for each large set, and the page caches of the connections"),
+    ("memory", "one bit a customer for each large set, and what the threads allocate while they work"),
 ];
 
 /// Figures whose conditions are known, which PostgreSQL should answer within three times of SQLite.

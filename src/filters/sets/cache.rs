@@ -4,6 +4,7 @@
 //! in between, either way round, are asked again in her own snapshot. So there are no versions to keep and nothing to
 //! invalidate, and an old reader is answered as truly as a new one.
 
+use super::counts::Counts;
 use super::journal::{Journal, Position};
 use super::{Ids, collect};
 use crate::db::Conn;
@@ -58,6 +59,7 @@ pub struct Cache {
     seen: Mutex<Option<Version>>,
     journal: Mutex<Journal>,
     slots: Mutex<HashMap<Source, Arc<Slot>>>,
+    pub counts: Counts,
     /// Counts uses, to know the one least recently used.
     uses: AtomicU64,
     /// The bytes that sets may take, as was said or as it grew.

@@ -68,13 +68,14 @@ fn compare(filter: &Filter, late: bool, run: &Run, at: &mut Snapshot, dice: &mut
             (at.matching(filter)?, fresh)
         }
     };
-    if kept != fresh {
+    let counted = at.recount(filter)?;
+    if kept != fresh || counted != kept.len() as i64 {
         if is_torn(at)? {
             run.add(Count::Torn, 1);
             return Ok(());
         }
         panic!(
-            "a set is not what SQL says{}: it lacks {:?} and has {:?} besides\n{}",
+            "a set is not what SQL says{}: it lacks {:?} and has {:?} besides, of {counted} as counted\n{}",
             if late { ", in a snapshot that was left behind" } else { "" },
             &fresh - &kept,
             &kept - &fresh,
