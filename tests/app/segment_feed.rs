@@ -6,9 +6,9 @@ use chrono::{TimeDelta, Utc};
 use fastrand::Rng;
 use muster::agents::{Caller, Role};
 use muster::db::{Db, Trouble};
+use muster::filters::Rule;
 use muster::filters::fields::Fields;
 use muster::filters::sets::{Sets, Snapshot};
-use muster::filters::Rule;
 use muster::segments::feed::{self, Follower, Move};
 use muster::segments::{Kind, Segment, Wish};
 use muster::workspace::Workspace;
@@ -98,7 +98,7 @@ fn the_page_tells_who_came_and_went_a_moment_ago_and_why() {
 
         let saved = marketer.post(server.url(&path)).form(&[("name", "VIPs"), ("filter", "tags contains VIP")]).send();
         assert!(saved.expect("an answer").status().is_success());
-        let changed = page(&format!("{feed}?only=joined"), 3, &marketer, &server);
+        let changed = page(&format!("{feed}?only=joined"), 4, &marketer, &server);
         assert!(changed[0].ends_with("joined: the filter was changed"), "{changed:?}");
     });
 }

@@ -95,13 +95,7 @@ fn is_read(source: &Source, change: &Change) -> bool {
     source.reads().iter().any(|reads| reads.is_touched_by(change))
 }
 
-fn tell(
-    kind: Kind,
-    who: &[i64],
-    joined: &Ids,
-    words: &mut HashMap<i64, String>,
-    at: &mut Snapshot,
-) -> QueryResult<()> {
+fn tell(kind: Kind, who: &[i64], joined: &Ids, words: &mut HashMap<i64, String>, at: &mut Snapshot) -> QueryResult<()> {
     if let Kind::Tag(tag) = kind {
         return tagged(tag, who, words, at);
     }
@@ -126,10 +120,13 @@ fn tell(
     let imported = imported(who, at)?;
     for id in who {
         let words_of = either(*id).unwrap_or(&plain);
-        words.insert(*id, match imported.get(id) {
-            Some(import) => format!("{words_of}, by import {import}"),
-            None => words_of.to_string(),
-        });
+        words.insert(
+            *id,
+            match imported.get(id) {
+                Some(import) => format!("{words_of}, by import {import}"),
+                None => words_of.to_string(),
+            },
+        );
     }
     Ok(())
 }

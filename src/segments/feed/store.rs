@@ -67,7 +67,11 @@ fn members(conn: &mut Conn) -> Result<HashMap<i64, Base>, Trouble> {
             .load(conn)?;
         for (customer, joined) in moves {
             let Ok(customer) = u32::try_from(customer) else { continue };
-            if joined { members.insert(customer) } else { members.remove(customer) };
+            if joined {
+                members.insert(customer)
+            } else {
+                members.remove(customer)
+            };
         }
         bases.insert(segment, Base { rule, members });
     }
