@@ -130,6 +130,7 @@ doors! {
     GET "/settings/fields/{id:\\d+}/edit" Needs(Right::Administer) => crate::custom_fields::pages::edit;
     GET "/settings/fields/{id:\\d+}/delete" Needs(Right::Administer) => crate::custom_fields::pages::ask_delete;
     POST "/settings/fields/{id:\\d+}/delete" Needs(Right::Administer) => crate::custom_fields::pages::delete;
+    GET "/settings/log" Needs(Right::Administer) => crate::agents::log::index;
     POST "/theme" Public => crate::web::theme::choose;
 }
 
