@@ -2,12 +2,14 @@
 //!
 //! [`rights`] is the one table of roles and rights. [`Caller`] is whoever a request acts for: a signed-in agent or an
 //! API token; [`guard`] finds out who that is and checks the route's [`rights::Access`] before any handler runs.
-//! [`sessions`] and [`tokens`] are the two ways to be known, [`attempts`] slows down guessing, [`audit()`] remembers.
+//! [`sessions`] and [`tokens`] are the two ways to be known, [`attempts`] slows down guessing, [`audit()`] remembers and
+//! [`log`] shows it.
 
 pub mod account;
 pub mod attempts;
 pub mod audit;
 pub mod guard;
+pub mod log;
 mod mistakes;
 pub mod pages;
 pub mod passwords;

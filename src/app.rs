@@ -8,6 +8,7 @@ mod log;
 
 use crate::agents::Access::{Needs, Public, SignedIn};
 use crate::agents::{Access, Right, guard, sessions};
+use crate::bulk::work;
 use crate::config::Config;
 use crate::db::{Db, Trouble};
 use crate::filters::sets::Sets;
@@ -97,6 +98,12 @@ doors! {
     POST "/views/{id:\\d+}/list" Needs(Right::Customers) => crate::views::pages::keep;
     GET "/views/{id:\\d+}/delete" Needs(Right::Customers) => crate::views::pages::ask_delete;
     POST "/views/{id:\\d+}/delete" Needs(Right::Customers) => crate::views::pages::delete;
+    GET "/bulk" Needs(Right::BulkActions) => crate::bulk::pages::index;
+    POST "/bulk" Needs(Right::BulkActions) => crate::bulk::pages::create;
+    GET "/bulk/new" Needs(Right::BulkActions) => crate::bulk::pages::new;
+    GET "/bulk/{id:\\d+}" Needs(Right::BulkActions) => crate::bulk::pages::show;
+    POST "/bulk/{id:\\d+}/cancel" Needs(Right::BulkActions) => crate::bulk::pages::cancel;
+    POST "/bulk/{id:\\d+}/undo" Needs(Right::BulkActions) => crate::bulk::pages::undo;
     GET "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::index;
     POST "/api/v1/customers" Needs(Right::Customers) => crate::customers::api::create;
     GET "/api/v1/customers/count" Needs(Right::Customers) => crate::customers::api::count;
@@ -113,6 +120,9 @@ doors! {
     GET "/api/v1/segments/{id:\\d+}/customers" Needs(Right::Customers) => crate::segments::api::customers;
     POST "/api/v1/segments/{id:\\d+}/customers" Needs(Right::Customers) => crate::segments::api::add;
     DELETE "/api/v1/segments/{id:\\d+}/customers" Needs(Right::Customers) => crate::segments::api::remove;
+    POST "/api/v1/bulk" Needs(Right::BulkActions) => crate::bulk::api::create;
+    GET "/api/v1/bulk/{id:\\d+}" Needs(Right::BulkActions) => crate::bulk::api::show;
+    POST "/api/v1/bulk/{id:\\d+}/undo" Needs(Right::BulkActions) => crate::bulk::api::undo;
     GET "/customers/export" Needs(Right::Export) => crate::exports::pages::show;
     GET "/imports" Needs(Right::Import) => crate::imports::pages::index;
     POST "/imports" Needs(Right::Import) => crate::imports::pages::create;
@@ -131,6 +141,7 @@ doors! {
     GET "/settings/fields/{id:\\d+}/edit" Needs(Right::Administer) => crate::custom_fields::pages::edit;
     GET "/settings/fields/{id:\\d+}/delete" Needs(Right::Administer) => crate::custom_fields::pages::ask_delete;
     POST "/settings/fields/{id:\\d+}/delete" Needs(Right::Administer) => crate::custom_fields::pages::delete;
+    GET "/settings/log" Needs(Right::Administer) => crate::agents::log::index;
     POST "/theme" Public => crate::web::theme::choose;
 }
 
@@ -154,6 +165,7 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     let sets = Sets::new(db.clone(), config.sets_memory.map(|mib| mib << 20));
     actix_web::rt::spawn(ready::keep(sets.clone(), db.clone()));
     actix_web::rt::spawn(feed::keep(sets.clone(), db.clone()));
+    actix_web::rt::spawn(work::keep(db.clone()));
     let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
     let server = HttpServer::new(move || {
         let (db, sets, config, opened) = data.clone();

@@ -88,7 +88,7 @@ pub struct CustomField {
 }
 
 /// A value that belongs to a field: as people read it, and as it is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
     pub text: String,
     pub folded: Option<String>,

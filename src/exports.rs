@@ -11,7 +11,7 @@ use crate::custom_fields::{self, CustomField};
 use crate::customers::{Consent, Customer, Draft};
 use crate::db::Conn;
 use crate::db::schema::{consents, customers};
-use crate::filters::Filter;
+use crate::filters::whom::Whom;
 use crate::imports::cells::guarded;
 use crate::imports::columns::{CUSTOMERS, Column, Kind};
 use crate::imports::people::CHANNELS;
@@ -88,20 +88,24 @@ impl Columns {
 }
 
 /// Keeps who took which customers along.
-pub fn remember(filter: &Filter, columns: &Columns, caller: &Caller, conn: &mut Conn) -> QueryResult<()> {
-    let details = serde_json::json!({ "filter": filter.text(), "columns": columns.names() });
+pub fn remember(who: &Whom, columns: &Columns, caller: &Caller, conn: &mut Conn) -> QueryResult<()> {
+    let columns = columns.names();
+    let details = match who {
+        Whom::Matching(filter) => serde_json::json!({ "filter": filter.text(), "columns": columns }),
+        Whom::Ticked(ids) => serde_json::json!({ "customers": ids, "columns": columns }),
+    };
     audit(conn, caller, "customers.export", "customers", &details)
 }
 
-/// Writes whom the filter selects and says how many they were. To be called inside a snapshot.
-pub fn write(filter: &Filter, columns: &Columns, out: impl Write, conn: &mut Conn) -> Result<u64, Broken> {
+/// Writes whom it is about and says how many they were. To be called inside a snapshot.
+pub fn write(who: &Whom, columns: &Columns, out: impl Write, conn: &mut Conn) -> Result<u64, Broken> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(columns.names())?;
     let decimals = Workspace::load(conn)?.decimals();
     let (mut after, mut written) = (0, 0);
     loop {
         let piece: Vec<Customer> = customers::table
-            .filter(filter.predicate())
+            .filter(who.predicate())
             .filter(customers::id.gt(after))
             .order(customers::id)
             .limit(PIECE)

@@ -11,6 +11,7 @@
 //! | `taggings`, `consents`, `segments`, `purchases` | what it asks of a table of its own |
 //! | [`ask`] | yes/no algebra over those, and the one expression it becomes |
 //! | [`sets`], [`waterfall`] | answers as sets, and the figures beside each row |
+//! | [`whom`] | all who match, or the ticked ones: what is done with many is done with these |
 //! | [`why`] | the same question about one customer, explained |
 //! | [`rule`] | the tree as it travels; `text`, `print`, `json`, [`form`] are its spellings |
 //! | [`moments`] | calendar words as instants |
@@ -45,6 +46,7 @@ mod times;
 mod values;
 mod wanted;
 pub mod waterfall;
+pub mod whom;
 pub mod why;
 
 pub use print::print_condition;

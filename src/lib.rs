@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod app;
+pub mod bulk;
 pub mod cli;
 pub mod config;
 pub mod custom_fields;

@@ -6,7 +6,7 @@
 pub mod pages;
 pub mod sidebar;
 
-use crate::agents::{Caller, Right};
+use crate::agents::{Caller, Right, audit};
 use crate::custom_fields::CustomField;
 use crate::customers::columns::Columns;
 use crate::customers::list::Sort;
@@ -18,6 +18,7 @@ use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use serde_json::{Value, json};
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = views)]
@@ -159,7 +160,10 @@ impl View {
             ))
             .returning(views::id)
             .get_result(conn)?;
-        Ok(views::table.find(id).select(View::as_select()).first(conn)?)
+        let view: View = views::table.find(id).select(View::as_select()).first(conn)?;
+        let details = json!({ "before": null, "after": view.told(conn, clock)? });
+        view.remember("view.create", caller, &details, conn)?;
+        Ok(view)
     }
 
     /// Changes name and privacy.
@@ -187,11 +191,11 @@ impl View {
                 views::updated_at.eq(clock.stamp()),
             ))
             .execute(conn)?;
-        Ok(())
+        Ok(self.changed(caller, conn, clock)?)
     }
 
     /// From now on it shows this.
-    pub fn keep(&self, look: &Look, conn: &mut Conn, clock: &Clock) -> Result<(), Problem> {
+    pub fn keep(&self, look: &Look, caller: &Caller, conn: &mut Conn, clock: &Clock) -> Result<(), Problem> {
         let kept = look.kept(conn, clock)?;
         diesel::update(views::table.find(self.id))
             .set((
@@ -201,11 +205,35 @@ impl View {
                 views::updated_at.eq(clock.stamp()),
             ))
             .execute(conn)?;
-        Ok(())
+        Ok(self.changed(caller, conn, clock)?)
     }
 
-    pub fn delete(&self, conn: &mut Conn) -> QueryResult<()> {
+    pub fn delete(&self, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<()> {
+        let details = json!({ "before": self.told(conn, clock)?, "after": null });
+        self.remember("view.delete", caller, &details, conn)?;
         diesel::delete(views::table.find(self.id)).execute(conn).map(drop)
+    }
+
+    /// As the audit log tells it.
+    fn told(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Value> {
+        let filter = self.filter(conn, clock)?.map_or_else(|_| self.filter.clone(), |filter| filter.text());
+        Ok(json!({
+            "name": self.name, "private": self.private, "filter": filter, "columns": self.shown, "sort": self.sort,
+        }))
+    }
+
+    /// Keeps what it was and what it is now.
+    fn changed(&self, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<()> {
+        let now: View = views::table.find(self.id).select(View::as_select()).first(conn)?;
+        let (before, after) = (self.told(conn, clock)?, now.told(conn, clock)?);
+        if before == after {
+            return Ok(());
+        }
+        self.remember("view.update", caller, &json!({ "before": before, "after": after }), conn)
+    }
+
+    fn remember(&self, action: &str, caller: &Caller, details: &Value, conn: &mut Conn) -> QueryResult<()> {
+        audit(conn, caller, action, &format!("view {}", self.id), details)
     }
 
     /// Shared ones and one's own.

@@ -19,7 +19,7 @@ pub mod toast;
 
 pub use chrome::{Chrome, Icon, May, Shortcut, Viewer, icon};
 pub use htmx::Htmx;
-pub use toast::{Toast, flash};
+pub use toast::{Toast, flash, flash_undo};
 
 /// Why a page cannot be shown. What was merely typed wrongly is not one of these: the form comes back instead.
 #[derive(Debug, thiserror::Error)]

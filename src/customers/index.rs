@@ -106,6 +106,8 @@ struct Answer {
     picker: Picker,
     /// The text form, for what is done with all who match.
     filter: String,
+    /// The same as short as an address spells it.
+    spelled: String,
     /// Order and columns, for the view they may become.
     sort: String,
     columns: String,
@@ -113,6 +115,8 @@ struct Answer {
     address: String,
     cleared: String,
     export: String,
+    /// The columns that a file of these has.
+    exported: String,
     /// Why nobody is selected: rows in error, or text that cannot be read.
     broken: bool,
     unread: bool,
@@ -220,6 +224,8 @@ fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, E
         address: link(&[("sort", &asked.sort)]),
         cleared: web::address("/customers", &[("columns", &shown), ("sort", &asked.sort)]),
         export: web::address("/customers/export", &[("filter", spelled), ("columns", &exported(&columns, &fields))]),
+        exported: exported(&columns, &fields),
+        spelled: spelled.to_string(),
         broken: filter.as_ref().is_none_or(|filter| !filter.problems().is_empty()),
         unread: filter.is_none(),
         filter: filter.map(|filter| filter.text()).unwrap_or_default(),

@@ -1,10 +1,12 @@
 //! Where the two databases part: one function per intention, two arms each.
 
-use super::Conn;
 use super::schema::customers;
+use super::{Conn, Trouble};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Array, BigInt, Text};
+use std::time::Duration;
 
 /// Refreshes the planner's statistics after a large change.
 pub fn analyze(conn: &mut Conn) -> QueryResult<()> {
@@ -55,6 +57,57 @@ pub fn hold_customer(id: i64, conn: &mut Conn) -> QueryResult<()> {
             row.first::<i64>(c).optional().map(drop)
         }
     }
+}
+
+/// For a batch of many customers: waits until nobody else is changing them or their tags, up to the end of the
+/// transaction. Not for long: of two who wait for each other it is this one who gives way, and tries again.
+pub fn hold_customers(ids: &[i64], conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => {
+            // Shorter than the second after which the server would choose whom to send back.
+            c.batch_execute("SET LOCAL lock_timeout = '300ms'; SET LOCAL plan_cache_mode = force_custom_plan")?;
+            const PEOPLE: &str = "SELECT 1 FROM customers WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+            const TAGS: &str =
+                "SELECT 1 FROM taggings WHERE customer_id = ANY($1) ORDER BY customer_id, tag_id FOR UPDATE";
+            diesel::sql_query(PEOPLE).bind::<Array<BigInt>, _>(ids).execute(c)?;
+            diesel::sql_query(TAGS).bind::<Array<BigInt>, _>(ids).execute(c).map(drop)
+        }
+    }
+}
+
+/// How long somebody who writes in many short transactions rests between two of them. Whoever waits for SQLite's lock
+/// looks again after at most 25 ms, at first: a rest that is longer than that is noticed. PostgreSQL has no such lock.
+pub fn rest(conn: &Conn) -> Duration {
+    match conn {
+        Conn::Sqlite(_) => Duration::from_millis(30),
+        Conn::Postgres(_) => Duration::from_millis(2),
+    }
+}
+
+/// Two writers were in each other's way and this one was sent back: trying again is all there is to do.
+pub fn collided(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Query(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+        // diesel has no names for these.
+        Trouble::Query(DieselError::DatabaseError(_, about)) => {
+            let said = about.message();
+            ["deadlock detected", "lock timeout", "database is locked"].iter().any(|words| said.contains(words))
+        }
+        _ => false,
+    }
+}
+
+/// The database took offence at what was to be written, rather than being out of reach.
+pub fn refused(trouble: &Trouble) -> bool {
+    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+    matches!(
+        trouble,
+        Trouble::Query(DieselError::DatabaseError(
+            UniqueViolation | ForeignKeyViolation | NotNullViolation | CheckViolation,
+            _
+        ))
+    )
 }
 
 /// Writes what customers bought, in sum, to their own rows. Both databases set several columns from one question, diesel

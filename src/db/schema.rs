@@ -94,6 +94,16 @@ diesel::table! { import_remarks (id) {
 diesel::table! { import_lines (import_id, line) {
     import_id -> BigInt, line -> BigInt, outcome -> Text, customer_id -> Nullable<BigInt>,
 } }
+diesel::table! { bulk_actions (id) {
+    id -> BigInt, kind -> Text, details -> Text, words -> Text, about -> Text, filter -> Nullable<Text>,
+    whom -> Binary, actor -> Text, agent_id -> Nullable<BigInt>, state -> Text, shown -> Nullable<BigInt>,
+    total -> BigInt, changed -> BigInt, already -> BigInt, failed -> BigInt, restored -> BigInt, kept -> BigInt,
+    reached -> BigInt, created_at -> Timestamp, finished_at -> Nullable<Timestamp>, undone_at -> Nullable<Timestamp>,
+    undone_by -> Nullable<Text>, held_by -> Nullable<Text>, held_until -> Nullable<Timestamp>,
+} }
+diesel::table! { bulk_items (action_id, customer_id) {
+    action_id -> BigInt, customer_id -> BigInt, outcome -> Text, before -> Nullable<Text>, remark -> Nullable<Text>,
+} }
 diesel::table! { stored_filters (key) { key -> Text, text -> Text, created_at -> Timestamp, } }
 
 diesel::joinable!(taggings -> tags (tag_id));
@@ -123,4 +133,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     imports,
     import_remarks,
     import_lines,
+    bulk_actions,
+    bulk_items,
 );

@@ -6,6 +6,7 @@ use crate::cli::{Count, Export};
 use crate::custom_fields::CustomField;
 use crate::db::{Conn, Db, Trouble};
 use crate::filters::fields::Fields;
+use crate::filters::whom::Whom;
 use crate::filters::{self, Filter, Rule};
 use crate::web::stream::Broken;
 use crate::workspace::Workspace;
@@ -21,15 +22,16 @@ pub fn export(db: &Db, asked: &Export) -> anyhow::Result<ExitCode> {
     let columns =
         Columns::parse(asked.columns.iter().map(String::as_str), &fields).map_err(|reason| anyhow!(reason))?;
     let filter = select(db, asked.filter.as_deref().unwrap_or_default(), asked.now, |filter, _| Ok(filter.clone()))?;
-    db.write_now::<_, Trouble>(|conn| Ok(super::remember(&filter, &columns, &Caller::command_line(), conn)?))?;
+    let who = Whom::Matching(Box::new(filter));
+    db.write_now::<_, Trouble>(|conn| Ok(super::remember(&who, &columns, &Caller::command_line(), conn)?))?;
     match &asked.out {
         Some(path) => {
-            let written = to_file(db, &filter, &columns, path)?;
+            let written = to_file(db, &who, &columns, path)?;
             eprintln!("muster: {written} customers written to {}", path.display());
         }
         None => {
             let out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
-            match db.read_now(|conn| super::write(&filter, &columns, out, conn)) {
+            match db.read_now(|conn| super::write(&who, &columns, out, conn)) {
                 // `muster export | head` is no mistake.
                 Err(Broken::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {}
                 done => drop(done?),
@@ -40,12 +42,12 @@ pub fn export(db: &Db, asked: &Export) -> anyhow::Result<ExitCode> {
 }
 
 /// The file appears whole or not at all.
-fn to_file(db: &Db, filter: &Filter, columns: &Columns, path: &Path) -> anyhow::Result<u64> {
+fn to_file(db: &Db, who: &Whom, columns: &Columns, path: &Path) -> anyhow::Result<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot = || format!("cannot write {}", path.display());
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
     let mut out = BufWriter::with_capacity(64 << 10, file.as_file_mut());
-    let written = db.read_now(|conn| super::write(filter, columns, &mut out, conn)).with_context(cannot)?;
+    let written = db.read_now(|conn| super::write(who, columns, &mut out, conn)).with_context(cannot)?;
     out.flush().with_context(cannot)?;
     drop(out);
     file.persist(path).with_context(cannot)?;

@@ -1,44 +1,39 @@
-//! `GET /customers/export?filter=&columns=`: the download.
+//! `GET /customers/export?filter=&columns=&id=`: the download.
 
 use super::Columns;
 use crate::agents::Caller;
 use crate::custom_fields::CustomField;
 use crate::db::Db;
-use crate::filters::{Filter, stored};
+use crate::filters::whom::Whom;
 use crate::web::{self, Error};
 use crate::workspace::Workspace;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::{Data, Query};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    filter: String,
-    #[serde(default)]
-    columns: String,
-}
-
-/// Sends whom the filter selects as CSV. That somebody took them along is kept.
-pub async fn show(db: Data<Db>, caller: Caller, asked: Query<Asked>) -> Result<HttpResponse, Error> {
-    let Asked { filter: spelling, columns } = asked.into_inner();
-    let (filter, columns, day) = db
+/// Sends all who match as CSV, or those whose `id` is given. That somebody took them along is kept.
+pub async fn show(db: Data<Db>, caller: Caller, pairs: Query<Vec<(String, String)>>) -> Result<HttpResponse, Error> {
+    let (who, columns, day) = db
         .write(move |conn| {
-            let columns = Columns::parse(columns.split(','), &CustomField::all(conn)?).map_err(Error::Unprocessable)?;
+            let value = |name: &str| pairs.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value);
+            let columns = Columns::parse(value("columns").split(','), &CustomField::all(conn)?);
+            let columns = columns.map_err(Error::Unprocessable)?;
             let clock = Workspace::load(conn)?.clock();
-            let rule = stored::open(&spelling, conn)?.map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
-            let filter = Filter::check(&rule, conn, &clock)?;
-            if let Some(problem) = filter.problems().first() {
-                return Err(Error::Unprocessable(format!("This filter selects nobody. {}", problem.words)));
-            }
-            super::remember(&filter, &columns, &caller, conn)?;
-            Ok::<_, Error>((filter, columns, clock.now.with_timezone(&clock.zone).format("%Y-%m-%d").to_string()))
+            let ids = pairs.iter().filter(|(name, _)| name == "id").filter_map(|(_, id)| id.parse().ok());
+            let who = match Whom::ticked(ids) {
+                Whom::Ticked(ids) if !ids.is_empty() && value("all").is_empty() => Whom::Ticked(ids),
+                // From the bar over the list, where nobody is ticked.
+                Whom::Ticked(_) if !value("do").is_empty() && value("all").is_empty() => {
+                    return Err(Error::Unprocessable("Tick the customers to export first.".into()));
+                }
+                _ => Whom::matching(value("filter"), conn, &clock)?,
+            };
+            super::remember(&who, &columns, &caller, conn)?;
+            Ok::<_, Error>((who, columns, clock.now.with_timezone(&clock.zone).format("%Y-%m-%d").to_string()))
         })
         .await?;
-    let body = web::stream::snapshot(db.get_ref().clone(), move |conn, out| {
-        super::write(&filter, &columns, out, conn).map(drop)
-    });
+    let body =
+        web::stream::snapshot(db.get_ref().clone(), move |conn, out| super::write(&who, &columns, out, conn).map(drop));
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"customers-{day}.csv\"")))

@@ -9,11 +9,12 @@ use super::reader::{Cells, Content, Line, Reader};
 use super::shape::{Shape, Unreadable};
 use super::{Import, Subject, Totals, sales, settle, store};
 use crate::custom_fields::CustomField;
+use crate::db::dialect::{collided, refused};
 use crate::db::schema::imports;
 use crate::db::{self, Conn, Trouble};
 use crate::workspace::{Clock, Workspace};
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::Error as DieselError;
 use std::path::Path;
 
 /// Lines a transaction.
@@ -277,26 +278,4 @@ impl Work<'_> {
             .execute(conn)?;
         Ok(())
     }
-}
-
-/// Two writers were in each other's way and this one was sent back: trying again is all there is to do.
-fn collided(trouble: &Trouble) -> bool {
-    match trouble {
-        Trouble::Query(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
-        // diesel has no name for this one.
-        Trouble::Query(DieselError::DatabaseError(_, about)) => about.message().contains("deadlock detected"),
-        _ => false,
-    }
-}
-
-/// The database took offence at what the lines hold, rather than being out of reach.
-fn refused(trouble: &Trouble) -> bool {
-    use DatabaseErrorKind::*;
-    matches!(
-        trouble,
-        Trouble::Query(DieselError::DatabaseError(
-            UniqueViolation | ForeignKeyViolation | NotNullViolation | CheckViolation,
-            _
-        ))
-    )
 }

@@ -17,7 +17,7 @@ pub enum Source {
     Profile,
     List,
     Conversation,
-    Bulk,
+    Bulk(i64),
     Import(i64),
     Campaign(i64),
     Api,
@@ -29,17 +29,17 @@ impl Source {
             Source::Profile => "profile",
             Source::List => "list",
             Source::Conversation => "conversation",
-            Source::Bulk => "bulk",
+            Source::Bulk(_) => "bulk",
             Source::Import(_) => "import",
             Source::Campaign(_) => "campaign",
             Source::Api => "api",
         }
     }
 
-    /// Which import or campaign.
+    /// Which bulk action, import or campaign.
     pub fn id(self) -> Option<i64> {
         match self {
-            Source::Import(id) | Source::Campaign(id) => Some(id),
+            Source::Bulk(id) | Source::Import(id) | Source::Campaign(id) => Some(id),
             _ => None,
         }
     }
@@ -49,7 +49,7 @@ impl Source {
             "profile" => Source::Profile,
             "list" => Source::List,
             "conversation" => Source::Conversation,
-            "bulk" => Source::Bulk,
+            "bulk" => Source::Bulk(id.unwrap_or(0)),
             "import" => Source::Import(id.unwrap_or(0)),
             "campaign" => Source::Campaign(id.unwrap_or(0)),
             "api" => Source::Api,
@@ -63,7 +63,7 @@ impl Source {
             Source::Profile => "on the profile".into(),
             Source::List => "in the list".into(),
             Source::Conversation => "in a conversation".into(),
-            Source::Bulk => "in bulk".into(),
+            Source::Bulk(_) => "in bulk".into(),
             Source::Import(0) => "by an import".into(),
             Source::Import(id) => format!("by import {id}"),
             Source::Campaign(0) => "by a campaign".into(),

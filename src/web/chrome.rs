@@ -96,7 +96,7 @@ impl Chrome {
 
     /// The toast as the frame draws it.
     pub fn toast(&self) -> Option<Toast> {
-        self.toast.as_ref().map(Toast::done)
+        self.toast.as_deref().map(Toast::read)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One sentence about what just happened: over the page at once, or carried by a cookie to the page a redirect leads to.
 
+use super::same_site;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -12,22 +13,39 @@ const COOKIE: &str = "toast";
 pub struct Toast {
     words: String,
     bad: bool,
+    /// Where a form goes that takes it back.
+    undo: Option<String>,
 }
 impl askama::filters::HtmlSafe for Toast {}
 
 impl Toast {
     pub fn done(words: impl Into<String>) -> Toast {
-        Toast { words: words.into(), bad: false }
+        Toast { words: words.into(), bad: false, undo: None }
     }
 
     pub fn refused(words: impl Into<String>) -> Toast {
-        Toast { words: words.into(), bad: true }
+        Toast { words: words.into(), bad: true, undo: None }
+    }
+
+    /// What the step before left: a sentence, and on a line of its own how it is undone.
+    pub(super) fn read(left: &str) -> Toast {
+        let (words, undo) = left.split_once('\n').unwrap_or((left, ""));
+        Toast { undo: same_site(undo).map(str::to_string), ..Toast::done(words) }
     }
 }
 
 /// Leaves a sentence for the next page: `flash(see_other("/tags"), "VIP is now called Gold.")`.
-pub fn flash(mut response: HttpResponse, words: &str) -> HttpResponse {
-    let short: String = words.chars().take(300).collect();
+pub fn flash(response: HttpResponse, words: &str) -> HttpResponse {
+    flash_undo(response, words, None)
+}
+
+/// The same with a button that undoes it: a form to this path.
+pub fn flash_undo(mut response: HttpResponse, words: &str, undo: Option<&str>) -> HttpResponse {
+    let mut short: String = words.replace('\n', " ").chars().take(300).collect();
+    if let Some(undo) = undo {
+        short.push('\n');
+        short.push_str(undo);
+    }
     // A cookie holds neither spaces nor letters beyond ASCII.
     let value = form_urlencoded::byte_serialize(short.as_bytes()).collect::<String>().replace('+', "%20");
     if response.add_cookie(&cookie(value, Duration::minutes(2))).is_err() {
