@@ -35,11 +35,21 @@ diesel::table! { consents (customer_id, channel) {
 } }
 diesel::table! { tags (id) {
     id -> BigInt, name -> Text, name_key -> Text, name_folded -> Text, colour -> Text, description -> Text,
-    created_at -> Timestamp,
+    created_at -> Timestamp, family_id -> Nullable<BigInt>, archived_at -> Nullable<Timestamp>,
+} }
+diesel::table! { tag_families (id) { id -> BigInt, name -> Text, name_key -> Text, created_at -> Timestamp, } }
+diesel::table! { tag_aliases (name_key) {
+    name_key -> Text, name -> Text, tag_id -> BigInt, created_at -> Timestamp,
 } }
 diesel::table! { taggings (customer_id, tag_id) {
     customer_id -> BigInt, tag_id -> BigInt, tagged_at -> Timestamp, actor -> Text,
     agent_id -> Nullable<BigInt>, source -> Text, source_id -> Nullable<BigInt>,
+    expires_at -> Nullable<Timestamp>,
+} }
+diesel::table! { past_taggings (id) {
+    id -> BigInt, customer_id -> BigInt, tag_id -> BigInt, tag_name -> Text, tagged_at -> Timestamp, actor -> Text,
+    agent_id -> Nullable<BigInt>, source -> Text, source_id -> Nullable<BigInt>, expires_at -> Nullable<Timestamp>,
+    ended_at -> Timestamp, ended_by -> Text, ended_source -> Text, ended_source_id -> Nullable<BigInt>, why -> Text,
 } }
 diesel::table! { segments (id) {
     id -> BigInt, name -> Text, name_key -> Text, kind -> Text, filter -> Nullable<Text>, private -> Bool,
@@ -81,6 +91,8 @@ diesel::table! { stored_filters (key) { key -> Text, text -> Text, created_at ->
 
 diesel::joinable!(taggings -> tags (tag_id));
 diesel::joinable!(taggings -> customers (customer_id));
+diesel::joinable!(tag_aliases -> tags (tag_id));
+diesel::joinable!(tags -> tag_families (family_id));
 diesel::joinable!(segment_members -> segments (segment_id));
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
@@ -90,7 +102,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     customers,
     consents,
     tags,
+    tag_families,
+    tag_aliases,
     taggings,
+    past_taggings,
     segments,
     segment_members,
     purchases,

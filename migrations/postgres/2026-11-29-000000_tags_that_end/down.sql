@@ -1,0 +1,11 @@
+DROP TABLE past_taggings;
+DROP INDEX taggings_bulk;
+DROP INDEX taggings_expires;
+DROP INDEX taggings_tag;
+ALTER TABLE taggings DROP COLUMN expires_at;
+CREATE INDEX taggings_tag ON taggings (tag_id, customer_id);
+DROP TABLE tag_aliases;
+DROP INDEX tags_family;
+ALTER TABLE tags DROP COLUMN archived_at;
+ALTER TABLE tags DROP COLUMN family_id;
+DROP TABLE tag_families;
