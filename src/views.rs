@@ -6,7 +6,7 @@
 pub mod pages;
 pub mod sidebar;
 
-use crate::agents::{Caller, Right};
+use crate::agents::{Caller, Right, audit};
 use crate::custom_fields::CustomField;
 use crate::customers::columns::Columns;
 use crate::customers::list::Sort;
@@ -18,6 +18,7 @@ use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use serde_json::{Value, json};
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = views)]
@@ -159,7 +160,9 @@ impl View {
             ))
             .returning(views::id)
             .get_result(conn)?;
-        Ok(views::table.find(id).select(View::as_select()).first(conn)?)
+        let view: View = views::table.find(id).select(View::as_select()).first(conn)?;
+        view.remember("view.create", caller, &json!({ "after": view.told(conn, clock)? }), conn)?;
+        Ok(view)
     }
 
     /// Changes name and privacy.
@@ -179,6 +182,7 @@ impl View {
         }
         let name = clean_name(name)?;
         free(&name, private, self.agent_id, Some(self.id), conn)?;
+        let before = self.told(conn, clock)?;
         diesel::update(views::table.find(self.id))
             .set((
                 views::name.eq(&name),
@@ -187,12 +191,13 @@ impl View {
                 views::updated_at.eq(clock.stamp()),
             ))
             .execute(conn)?;
-        Ok(())
+        self.changed(before, caller, conn, clock)
     }
 
     /// From now on it shows this.
-    pub fn keep(&self, look: &Look, conn: &mut Conn, clock: &Clock) -> Result<(), Problem> {
+    pub fn keep(&self, look: &Look, caller: &Caller, conn: &mut Conn, clock: &Clock) -> Result<(), Problem> {
         let kept = look.kept(conn, clock)?;
+        let before = self.told(conn, clock)?;
         diesel::update(views::table.find(self.id))
             .set((
                 views::filter.eq(kept.filter),
@@ -201,11 +206,37 @@ impl View {
                 views::updated_at.eq(clock.stamp()),
             ))
             .execute(conn)?;
-        Ok(())
+        self.changed(before, caller, conn, clock)
     }
 
-    pub fn delete(&self, conn: &mut Conn) -> QueryResult<()> {
+    pub fn delete(&self, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<()> {
+        self.remember("view.delete", caller, &json!({ "before": self.told(conn, clock)? }), conn)?;
         diesel::delete(views::table.find(self.id)).execute(conn).map(drop)
+    }
+
+    /// As the audit log tells it.
+    fn told(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Value> {
+        let filter = match self.filter(conn, clock)? {
+            Ok(filter) => filter.text(),
+            // What cannot be read any more is told as it was kept.
+            Err(_) => self.filter.clone(),
+        };
+        let View { name, shown, sort, private, .. } = self;
+        Ok(json!({ "name": name, "filter": filter, "columns": shown, "sort": sort, "private": private }))
+    }
+
+    fn remember(&self, action: &str, caller: &Caller, details: &Value, conn: &mut Conn) -> QueryResult<()> {
+        audit(conn, caller, action, &format!("view {}", self.id), details)
+    }
+
+    /// Remembers what it was and what it is now.
+    fn changed(&self, before: Value, caller: &Caller, conn: &mut Conn, clock: &Clock) -> Result<(), Problem> {
+        let now: View = views::table.find(self.id).select(View::as_select()).first(conn)?;
+        let after = now.told(conn, clock)?;
+        if before != after {
+            self.remember("view.change", caller, &json!({ "before": before, "after": after }), conn)?;
+        }
+        Ok(())
     }
 
     /// Shared ones and one's own.
@@ -221,6 +252,11 @@ impl View {
     /// By name, those this person may see.
     pub fn list(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<View>> {
         View::seen_by(caller).order((views::name_key, views::id)).select(View::as_select()).load(conn)
+    }
+
+    /// Everybody's, for what has to be said of all of them; whoever shows one looks at whose it is.
+    pub fn all(conn: &mut Conn) -> QueryResult<Vec<View>> {
+        views::table.order((views::name_key, views::id)).select(View::as_select()).load(conn)
     }
 
     /// A private view of somebody else is not there.

@@ -5,6 +5,7 @@ use crate::agents::Caller;
 use crate::custom_fields::CustomField;
 use crate::db::Db;
 use crate::filters::{Filter, stored};
+use crate::segments;
 use crate::web::{self, Error};
 use crate::workspace::Workspace;
 use actix_web::HttpResponse;
@@ -32,6 +33,7 @@ pub async fn show(db: Data<Db>, caller: Caller, asked: Query<Asked>) -> Result<H
             if let Some(problem) = filter.problems().first() {
                 return Err(Error::Unprocessable(format!("This filter selects nobody. {}", problem.words)));
             }
+            segments::used::mark(&filter.segments(), conn, &clock)?;
             super::remember(&filter, &columns, &caller, conn)?;
             Ok::<_, Error>((filter, columns, clock.now.with_timezone(&clock.zone).format("%Y-%m-%d").to_string()))
         })

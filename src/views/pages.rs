@@ -228,7 +228,7 @@ pub async fn keep(
         .write(move |conn| {
             let view = changeable(id, &caller, conn)?;
             let clock = Workspace::load(conn)?.clock();
-            match view.keep(&typed.look(), conn, &clock) {
+            match view.keep(&typed.look(), &caller, conn, &clock) {
                 Ok(()) => Ok(view.name),
                 Err(Problem::Failed(error)) => Err(error.into()),
                 Err(problem) => Err(Error::Unprocessable(problem.to_string())),
@@ -256,7 +256,8 @@ pub async fn delete(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpR
     let name = db
         .write(move |conn| {
             let view = changeable(*id, &caller, conn)?;
-            view.delete(conn)?;
+            let clock = Workspace::load(conn)?.clock();
+            view.delete(&caller, conn, &clock)?;
             Ok::<_, Error>(view.name)
         })
         .await?;
