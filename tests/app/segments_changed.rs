@@ -87,9 +87,9 @@ fn whatever_asks_for_the_segment_is_shown_with_its_own_figures() {
         assert_eq!(
             lines,
             [
-                "Second segment 2 → 1",
-                "Third segment 3 → 4",
-                "Their view view 2 → 1",
+                "Second segment2 → 1",
+                "Third segment3 → 4",
+                "Their view view2 → 1",
                 "1 private segment or view of other people"
             ]
         );
