@@ -173,7 +173,7 @@ pub async fn index(
                     continue;
                 }
                 if at.knows(filter) || began.elapsed() < PATIENCE {
-                    line.count = Some(at.count(filter)?);
+                    line.count = Some(at.recount(filter)?);
                 }
                 lines.push(line);
             }
