@@ -51,6 +51,7 @@ pub mod why;
 
 pub use print::print_condition;
 pub use rule::Rule;
+pub use segments::Instead;
 pub use texts::literal;
 
 use crate::db::Conn;
@@ -171,9 +172,19 @@ impl Filter {
     /// The same for many rules, with as many questions as for one. A rule may be the filter `of` a segment: then it may
     /// not ask for that segment, however far behind others.
     pub fn check_each(rules: Vec<(Rule, Option<i64>)>, conn: &mut Conn, clock: &Clock) -> QueryResult<Vec<Filter>> {
+        Filter::check_each_if(rules, None, conn, clock)
+    }
+
+    /// The same in a world where one segment is already what somebody wants it to be.
+    pub fn check_each_if(
+        rules: Vec<(Rule, Option<i64>)>,
+        instead: Option<&Instead>,
+        conn: &mut Conn,
+        clock: &Clock,
+    ) -> QueryResult<Vec<Filter>> {
         let (mut rules, of): (Vec<Rule>, Vec<Option<i64>>) =
             rules.into_iter().map(|(rule, of)| (rule.rooted(), of)).unzip();
-        let known = Arc::new(names::resolve(&mut rules, conn)?);
+        let known = Arc::new(names::resolve(&mut rules, instead, conn)?);
         let checked = |(rule, of): (Rule, Option<i64>)| Filter::checked(rule, of, known.clone(), clock);
         Ok(rules.into_iter().zip(of).map(checked).collect())
     }
@@ -262,6 +273,15 @@ impl Filter {
         let mut ids = Vec::new();
         self.rule.clone().each_term_mut(&mut |condition, _, term| {
             ids.extend(term.id.filter(|_| condition.field.is(fields::types::TAGS)));
+        });
+        ids
+    }
+
+    /// The segments it names itself, by id.
+    pub fn segments(&self) -> Vec<i64> {
+        let mut ids = Vec::new();
+        self.rule.clone().each_term_mut(&mut |condition, _, term| {
+            ids.extend(term.id.filter(|_| condition.field.is(fields::types::SEGMENTS)));
         });
         ids
     }

@@ -5,26 +5,42 @@
 //! and the list, its count and the export of its members are that filter's.
 
 pub mod api;
+pub mod archive;
+pub mod change;
+pub mod compare;
+pub mod copies;
+pub mod editing;
 pub mod feed;
+pub mod followers;
+pub mod form;
+pub mod index;
 pub mod joining;
+pub mod keys;
+pub mod listing;
 pub mod members;
+mod origin;
 pub mod pages;
+pub mod pins;
 pub mod ready;
+mod saving;
+pub mod sizes;
+pub mod used;
+pub mod versions;
 pub mod why;
 
+pub use origin::Origin;
+pub use saving::{Problem, Wish, clean_name};
 pub use why::standing;
 
 use crate::agents::{Caller, Right};
 use crate::db::schema::segments;
-use crate::db::{Backend, Conn, Trouble};
+use crate::db::{Backend, Conn};
 use crate::filters::fields::Fields;
 use crate::filters::rule::Join;
 use crate::filters::{Filter, Mistake, Rule};
-use crate::fold::{filled, key};
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// How a segment knows its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,102 +78,13 @@ pub struct Segment {
     pub actor: String,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
-}
-
-/// What somebody wants a segment to be.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    pub name: String,
-    pub kind: Kind,
-    /// For a dynamic one what it asks; for a static one whom it begins with, if anybody.
-    pub rule: Option<Rule>,
-    pub private: bool,
-}
-
-/// Why a segment cannot be as wished, in words for its form.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    #[error("{0}")]
-    Name(String),
-    #[error("{0}")]
-    Filter(String),
-    /// The filter's text cannot be read, and here is where.
-    #[error("{0}")]
-    Unread(Mistake),
-    /// Shared by this person: nobody else makes it private.
-    #[error("{0} made this segment; only {0} can make it private.")]
-    NotYours(String),
-    #[error("Somebody deleted this segment or made it private meanwhile.")]
-    Gone,
-    #[error("you may not share segments; make it private")]
-    Share,
-    #[error("a dynamic segment has no members of its own: change its filter instead")]
-    Dynamic,
-    #[error("there are no customers with these ids: {}", spell(.0))]
-    Unknown(Vec<i64>),
-    #[error(transparent)]
-    Failed(Trouble),
-}
-
-fn spell(ids: &[i64]) -> String {
-    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
-}
-
-impl From<Trouble> for Problem {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Query(error) => error.into(),
-            other => Problem::Failed(other),
-        }
-    }
-}
-
-impl From<DieselError> for Problem {
-    fn from(error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => taken(""),
-            error => Problem::Failed(error.into()),
-        }
-    }
-}
-
-impl From<Mistake> for Problem {
-    fn from(mistake: Mistake) -> Self {
-        Problem::Unread(mistake)
-    }
-}
-
-fn taken(name: &str) -> Problem {
-    let name = if name.is_empty() { "this name".to_string() } else { format!("“{name}”") };
-    Problem::Name(format!("There is a segment called {name} already. Names differ by more than case."))
-}
-
-/// A name as it is stored: 1 to 100 characters, one line.
-pub fn clean_name(raw: &str) -> Result<String, Problem> {
-    let name = filled(raw).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    match name.chars().count() {
-        0 => Err(Problem::Name("Give the segment a name.".into())),
-        1..=100 if name.chars().any(char::is_control) => {
-            Err(Problem::Name("A name may not hold control characters.".into()))
-        }
-        1..=100 => Ok(name),
-        n => Err(Problem::Name(format!("A name may have 100 characters; this one has {n}."))),
-    }
-}
-
-/// A filter that may be saved: it asks something, and nothing is wrong with it, not even as the filter `of` a segment.
-fn saveable(rule: &Rule, of: Option<i64>, conn: &mut Conn, clock: &Clock) -> Result<Filter, Problem> {
-    let filter =
-        Filter::check_each(vec![(rule.clone(), of)], conn, clock)?.pop().unwrap_or_else(|| Filter::everybody(clock));
-    if rule.is_empty() {
-        return Err(Problem::Filter(
-            "An empty filter cannot be saved. For everybody, use the condition “everyone”.".into(),
-        ));
-    }
-    match filter.problems().first() {
-        Some(problem) => Err(Problem::Filter(problem.words.clone())),
-        None => Ok(filter),
-    }
+    /// Not offered any more since then; it still works where it is used.
+    pub archived_at: Option<NaiveDateTime>,
+    pub last_used_at: Option<NaiveDateTime>,
+    /// Grows with each save.
+    pub version: i64,
+    /// How a static one was made, as JSON.
+    origin: Option<String>,
 }
 
 type Boxed<'a> = segments::BoxedQuery<'a, Backend>;
@@ -169,72 +96,6 @@ impl Segment {
 
     pub fn is_dynamic(&self) -> bool {
         self.kind() == Kind::Dynamic
-    }
-
-    /// Makes a segment; a static one begins with whoever the rule selects now.
-    pub fn create(wish: &Wish, caller: &Caller, conn: &mut Conn, clock: &Clock) -> Result<Segment, Problem> {
-        let name = free_name(&wish.name, None, conn)?;
-        if !wish.private && !caller.may(Right::ShareSegments) {
-            return Err(Problem::Share);
-        }
-        let filter = match &wish.rule {
-            Some(rule) => Some(saveable(rule, None, conn, clock)?),
-            None if wish.kind == Kind::Dynamic => {
-                return Err(Problem::Filter("A dynamic segment needs a filter.".into()));
-            }
-            None => None,
-        };
-        let stored =
-            filter.as_ref().filter(|_| wish.kind == Kind::Dynamic).map(|filter| filter.rule().to_json().to_string());
-        let segment: Segment = diesel::insert_into(segments::table)
-            .values((
-                segments::name.eq(&name),
-                segments::name_key.eq(key(&name)),
-                segments::kind.eq(wish.kind.key()),
-                segments::filter.eq(stored),
-                segments::private.eq(wish.private),
-                segments::agent_id.eq(caller.agent_id),
-                segments::actor.eq(&caller.name),
-                segments::created_at.eq(clock.stamp()),
-                segments::updated_at.eq(clock.stamp()),
-            ))
-            .returning(Segment::columns())
-            .get_result(conn)?;
-        if let (Kind::Static, Some(filter)) = (wish.kind, filter) {
-            members::add_matching(&segment, &filter, conn, clock)?;
-        }
-        Ok(segment)
-    }
-
-    /// Changes name, privacy and, for a dynamic one, what it asks.
-    pub fn update(&self, wish: &Wish, caller: &Caller, conn: &mut Conn, clock: &Clock) -> Result<Segment, Problem> {
-        let name = free_name(&wish.name, Some(self.id), conn)?;
-        if !wish.private && !caller.may(Right::ShareSegments) {
-            return Err(Problem::Share);
-        }
-        if wish.private && !self.is_owned_by(caller) {
-            return Err(Problem::NotYours(self.actor.clone()));
-        }
-        let stored = match (&wish.rule, self.kind()) {
-            (Some(rule), Kind::Dynamic) => {
-                Some(saveable(rule, Some(self.id), conn, clock)?.rule().to_json().to_string())
-            }
-            _ => self.filter.clone(),
-        };
-        Ok(diesel::update(segments::table.find(self.id))
-            .set((
-                segments::name.eq(&name),
-                segments::name_key.eq(key(&name)),
-                segments::filter.eq(stored),
-                segments::private.eq(wish.private),
-                segments::updated_at.eq(clock.stamp()),
-            ))
-            .returning(Segment::columns())
-            .get_result(conn)?)
-    }
-
-    pub fn delete(&self, conn: &mut Conn) -> QueryResult<()> {
-        diesel::delete(segments::table.find(self.id)).execute(conn).map(drop)
     }
 
     /// The segments this caller may see: shared ones and their own. Tokens and the command line go by their names.
@@ -257,9 +118,20 @@ impl Segment {
         Segment::seen_by(caller).order(segments::name_key).select(Segment::columns()).load(conn)
     }
 
+    /// All there are, private ones too: for work that nobody looks at.
+    pub(crate) fn everybodys(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+        segments::table.order((segments::name_key, segments::id)).select(Segment::columns()).load(conn)
+    }
+
+    /// Those that are offered where one is chosen: archived ones are not, and still work where they are used.
+    pub fn offered(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+        let there = Segment::seen_by(caller).filter(segments::archived_at.is_null());
+        there.order(segments::name_key).select(Segment::columns()).load(conn)
+    }
+
     /// The static ones this person may add customers to.
     pub fn joinable(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
-        let mut all = Segment::list(caller, conn)?;
+        let mut all = Segment::offered(caller, conn)?;
         all.retain(|segment| !segment.is_dynamic() && segment.may_change(caller));
         Ok(all)
     }
@@ -315,6 +187,10 @@ impl Segment {
         segments::actor,
         segments::created_at,
         segments::updated_at,
+        segments::archived_at,
+        segments::last_used_at,
+        segments::version,
+        segments::origin,
     ) {
         (
             segments::id,
@@ -326,17 +202,10 @@ impl Segment {
             segments::actor,
             segments::created_at,
             segments::updated_at,
+            segments::archived_at,
+            segments::last_used_at,
+            segments::version,
+            segments::origin,
         )
-    }
-}
-
-/// A clean name that no other segment has.
-fn free_name(raw: &str, but: Option<i64>, conn: &mut Conn) -> Result<String, Problem> {
-    let name = clean_name(raw)?;
-    let holder: Option<i64> =
-        segments::table.filter(segments::name_key.eq(key(&name))).select(segments::id).first(conn).optional()?;
-    match holder {
-        Some(id) if Some(id) != but => Err(taken(&name)),
-        _ => Ok(name),
     }
 }

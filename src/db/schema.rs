@@ -54,7 +54,16 @@ diesel::table! { past_taggings (id) {
 diesel::table! { segments (id) {
     id -> BigInt, name -> Text, name_key -> Text, kind -> Text, filter -> Nullable<Text>, private -> Bool,
     agent_id -> Nullable<BigInt>, actor -> Text, created_at -> Timestamp, updated_at -> Timestamp,
+    archived_at -> Nullable<Timestamp>, last_used_at -> Nullable<Timestamp>, version -> BigInt, origin -> Nullable<Text>,
 } }
+diesel::table! { segment_versions (segment_id, version) {
+    segment_id -> BigInt, version -> BigInt, name -> Text, filter -> Nullable<Text>, private -> Bool,
+    agent_id -> Nullable<BigInt>, actor -> Text, saved_at -> Timestamp, size -> Nullable<BigInt>,
+} }
+diesel::table! { segment_pins (segment_id, customer_id) {
+    segment_id -> BigInt, customer_id -> BigInt, inside -> Bool, actor -> Text, created_at -> Timestamp,
+} }
+diesel::table! { segment_sizes (segment_id, day) { segment_id -> BigInt, day -> Date, size -> BigInt, } }
 diesel::table! { segment_members (segment_id, customer_id) {
     segment_id -> BigInt, customer_id -> BigInt, added_at -> Timestamp,
 } }
@@ -126,6 +135,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     segments,
     segment_members,
     segment_moves,
+    segment_versions,
+    segment_pins,
+    segment_sizes,
     purchases,
     custom_fields,
     custom_values,

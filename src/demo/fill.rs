@@ -2,7 +2,7 @@
 
 use super::fields::{FIELDS, Roll};
 use super::people::{Person, between_hours, people};
-use super::segments::{DYNAMIC, STATIC};
+use super::segments::{DYNAMIC, STATIC, history};
 use super::shop::{LABELS, Road};
 use super::views::SHARED;
 use crate::agents::Role;
@@ -377,7 +377,7 @@ fn segments(clock: &Clock, desks: &[Desk], dice: &mut Rng, conn: &mut Conn) -> Q
             .collect();
         insert!(schema::segment_members::table, members, conn);
     }
-    Ok(())
+    history(clock, dice, conn)
 }
 
 fn views(clock: &Clock, desks: &[Desk], conn: &mut Conn) -> QueryResult<()> {

@@ -1,5 +1,13 @@
 //! The audiences Nordlicht Outdoor works with, as its people would write them.
 
+use crate::db::Conn;
+use crate::filters::count;
+use crate::segments::{Segment, sizes, versions};
+use crate::workspace::Clock;
+use chrono::Days;
+use diesel::QueryResult;
+use fastrand::Rng;
+
 /// Saved filters: name and question.
 pub const DYNAMIC: &[(&str, &str)] = &[
     ("VIP customers", "tags contains VIP"),
@@ -34,3 +42,24 @@ pub const STATIC: &[Batch] = &[
     Batch { name: "Spring batch", of: "tags contains Newsletter and email_consent is opted in", many: 240 },
     Batch { name: "Hut tour waiting list", of: "tags contains (Hut-tour-2025, Trail-club)", many: 18 },
 ];
+
+/// What they were in the last weeks: a line for each that ends where it is now.
+pub fn history(clock: &Clock, dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
+    let all = Segment::everybodys(conn)?;
+    let filters = Segment::filters(&all, conn, clock)?;
+    let mut now = Vec::new();
+    for (segment, filter) in all.iter().zip(&filters) {
+        versions::keep(segment, &segment.actor, segment.agent_id, conn)?;
+        now.push((segment, count(filter, conn)?));
+    }
+    for ago in 0..90 {
+        let day = clock.today() - Days::new(ago);
+        now.retain(|(segment, _)| segment.created_at.date() <= day);
+        let sizes: Vec<(i64, i64)> = now.iter().map(|(segment, size)| (segment.id, *size)).collect();
+        sizes::put(&sizes, day, conn)?;
+        for (_, size) in now.iter_mut().filter(|(segment, _)| segment.is_dynamic()) {
+            *size = (*size + dice.i64(-2..2) * (*size / 60).max(1)).max(0);
+        }
+    }
+    Ok(())
+}

@@ -5,6 +5,7 @@ use crate::agents::Caller;
 use crate::custom_fields::CustomField;
 use crate::db::Db;
 use crate::filters::whom::Whom;
+use crate::segments;
 use crate::web::{self, Error};
 use crate::workspace::Workspace;
 use actix_web::HttpResponse;
@@ -28,6 +29,9 @@ pub async fn show(db: Data<Db>, caller: Caller, pairs: Query<Vec<(String, String
                 }
                 _ => Whom::matching(value("filter"), conn, &clock)?,
             };
+            if let Whom::Matching(filter) = &who {
+                segments::used::mark(&filter.segments(), conn, &clock)?;
+            }
             super::remember(&who, &columns, &caller, conn)?;
             Ok::<_, Error>((who, columns, clock.now.with_timezone(&clock.zone).format("%Y-%m-%d").to_string()))
         })

@@ -57,7 +57,7 @@ impl Looks {
 
 /// Looks up everything that rules name, and what is behind the segments they name: so many questions, however many rules
 /// there are.
-pub fn resolve(rules: &mut [Rule], conn: &mut Conn) -> QueryResult<Known> {
+pub fn resolve(rules: &mut [Rule], instead: Option<&segments::Instead>, conn: &mut Conn) -> QueryResult<Known> {
     let fields = Fields::load(conn)?;
     // What a field offers, and whether it is still there, may have changed since a rule was read.
     for rule in rules.iter_mut() {
@@ -67,7 +67,7 @@ pub fn resolve(rules: &mut [Rule], conn: &mut Conn) -> QueryResult<Known> {
             }
         });
     }
-    let mut segments = segments::behind(rules, &fields, conn)?;
+    let mut segments = segments::behind(rules, &fields, instead, conn)?;
     let mut looks = Looks::at(rules, Input::Tag);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Tag));
     let tags = Tags::load(&looks, conn)?;

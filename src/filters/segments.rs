@@ -25,6 +25,16 @@ pub struct Named {
     rule: Option<Result<Rule, String>>,
 }
 
+/// A segment as somebody wants it to be: what filters that name it would say then.
+#[derive(Clone, Debug)]
+pub struct Instead {
+    pub id: i64,
+    /// What it would ask; `None` leaves that as it is.
+    pub rule: Option<Rule>,
+    /// Nobody could name it any more.
+    pub private: bool,
+}
+
 /// Every segment that a rule names, and those that they name.
 pub type Segments = HashMap<i64, Named>;
 
@@ -32,22 +42,31 @@ pub type Segments = HashMap<i64, Named>;
 type Row = (i64, String, String, String, Option<String>);
 
 /// Looks up the segments that rules name and those behind them, level by level: each is read once, so a circle ends.
-pub fn behind(rules: &mut [Rule], fields: &Fields, conn: &mut Conn) -> QueryResult<Segments> {
+pub fn behind(
+    rules: &mut [Rule],
+    fields: &Fields,
+    instead: Option<&Instead>,
+    conn: &mut Conn,
+) -> QueryResult<Segments> {
+    let hidden = instead.filter(|instead| instead.private).map(|instead| instead.id);
+    let shown = instead.filter(|instead| !instead.private).map_or(0, |instead| instead.id);
     let mut found = Segments::new();
     let mut wanted = Looks::at(rules, super::operators::Input::Segment);
     while !wanted.is_empty() {
         let rows: Vec<Row> = segments::table
             .filter(segments::name_key.eq_any(&wanted.keys).or(segments::id.eq_any(&wanted.ids)))
             // A filter belongs to nobody: naming a private segment must not show who is in it.
-            .filter(segments::private.eq(false))
+            .filter(segments::private.eq(false).or(segments::id.eq(shown)))
             .select((segments::id, segments::name, segments::name_key, segments::kind, segments::filter))
             .load(conn)?;
         wanted = Looks::default();
         for (id, name, key, kind, filter) in rows {
-            if found.contains_key(&id) {
+            if found.contains_key(&id) || hidden == Some(id) {
                 continue;
             }
-            let rule = (kind == "dynamic").then(|| match filter.as_deref().map(|filter| Rule::read(filter, fields)) {
+            let wished = instead.filter(|instead| instead.id == id).and_then(|instead| instead.rule.clone()).map(Ok);
+            let read = || wished.or_else(|| filter.as_deref().map(|filter| Rule::read(filter, fields)));
+            let rule = (kind == "dynamic").then(|| match read() {
                 Some(Ok(mut rule)) => {
                     wanted.and(&mut rule, super::operators::Input::Segment);
                     Ok(rule)

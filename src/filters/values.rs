@@ -46,6 +46,7 @@ pub fn fitting(field: &str, typed: &str, conn: &mut Conn) -> QueryResult<Vec<Off
         "segments" => {
             let rows: Vec<String> = segments::table
                 .filter(segments::private.eq(false))
+                .filter(segments::archived_at.is_null())
                 .order(segments::name_key)
                 .select(segments::name)
                 .load(conn)?;

@@ -1,6 +1,6 @@
 //! Segments for programs: `/api/v1/segments`.
 
-use super::{Kind, Problem, Segment, Wish, members};
+use super::{Kind, Problem, Segment, Wish, members, sizes};
 use crate::agents::{Caller, Right};
 use crate::customers::api::{Params, Refusal, list, respond, spell_time};
 use crate::db::{Conn, Db};
@@ -23,12 +23,20 @@ impl From<Problem> for Refusal {
             Problem::Filter(_) => json!({ "field": "filter" }),
             Problem::NotYours(_) => json!({ "field": "private" }),
             Problem::Unknown(ids) => json!({ "customers": ids }),
+            Problem::Pins(_) => json!({ "field": "although" }),
             _ => Value::Null,
         };
         match problem {
             Problem::Failed(error) => Refusal::Failed(error.into()),
             Problem::Unread(mistake) => mistake.into(),
             Problem::Share => Refusal::Failed(Right::ShareSegments.refusal()),
+            Problem::Gone => Refusal::missing("segment"),
+            Problem::Newer => Refusal::Told {
+                status: StatusCode::CONFLICT,
+                code: "newer",
+                message: problem.to_string(),
+                details: Value::Null,
+            },
             other => Refusal::invalid(other.to_string(), details),
         }
     }
@@ -45,6 +53,10 @@ fn view(segment: &Segment, filter: &Filter, at: &mut Snapshot) -> Result<Value, 
         "text": dynamic.then(|| filter.text()),
         "count": at.recount(filter)?,
         "problems": filter.problems().iter().map(|problem| problem.words.as_str()).collect::<Vec<_>>(),
+        "version": segment.version,
+        "archived": segment.archived_at.is_some(),
+        "made": segment.origin().map(|origin| origin.words()),
+        "last_used_at": segment.last_used_at.map(spell_time),
         "created_at": spell_time(segment.created_at),
         "updated_at": spell_time(segment.updated_at),
     }))
@@ -108,21 +120,99 @@ pub async fn create(db: Data<Db>, sets: Data<Sets>, caller: Caller, body: Json<V
         let NewSegment { name, kind, filter, private } = read(body)?;
         let kind = Kind::parse(&kind)
             .ok_or_else(|| Refusal::invalid("kind is static or dynamic", json!({ "field": "kind" })))?;
-        let rule = match &filter {
-            Value::Null => None,
-            // No words are no filter: a fixed list begins with nobody, never with everybody.
-            Value::String(text) if text.trim().is_empty() => None,
-            Value::String(text) => Some(Rule::read(text, &Fields::load(conn)?)?),
-            json => Some(Rule::from_json(json, &Fields::load(conn)?)?),
-        };
-        Ok::<_, Refusal>(Segment::create(&Wish { name, kind, rule, private }, &maker, conn, &clock)?.id)
+        let rule = read_filter(&filter, conn)?;
+        Ok::<_, Refusal>(Segment::create(&Wish { name, kind, rule, private }, &maker, conn, &clock)?)
     });
-    // It is counted when it is there: nobody has to wait with writing for that.
     let made = match made.await {
-        Ok(id) => one(&sets, &caller, id).await,
+        Ok(segment) => saved(&sets, &db, &caller, &segment).await,
         Err(refusal) => Err(refusal),
     };
     respond(StatusCode::CREATED, made)
+}
+
+/// A segment that was just written, counted.
+async fn saved(sets: &Sets, db: &Db, caller: &Caller, segment: &Segment) -> Result<Value, Refusal> {
+    sizes::saved(segment, sets, db).await?;
+    one(sets, caller, segment.id).await
+}
+
+/// Text or JSON. No words are no filter: a fixed list begins with nobody, never with everybody.
+fn read_filter(filter: &Value, conn: &mut Conn) -> Result<Option<Rule>, Refusal> {
+    Ok(match filter {
+        Value::Null => None,
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(Rule::read(text, &Fields::load(conn)?)?),
+        json => Some(Rule::from_json(json, &Fields::load(conn)?)?),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    name: Option<String>,
+    /// Of a dynamic one.
+    filter: Option<Value>,
+    private: Option<bool>,
+    archived: Option<bool>,
+    /// The version this is a change of: when it is another one by now, nothing is changed.
+    version: Option<i64>,
+    /// Customers whose pinned examples may fail.
+    #[serde(default)]
+    although: Vec<i64>,
+}
+
+/// `PATCH /api/v1/segments/{id}`: what is not said stays as it is.
+pub async fn update(
+    db: Data<Db>,
+    sets: Data<Sets>,
+    caller: Caller,
+    id: Path<i64>,
+    body: Json<Value>,
+) -> Result<HttpResponse, Error> {
+    let changer = caller.clone();
+    let changed = db.write(move |conn| {
+        let clock = Workspace::load(conn)?.clock();
+        let segment = changeable(*id, &changer, conn)?;
+        let changes: Changes = read(body)?;
+        if changes.version.is_some_and(|version| version != segment.version) {
+            return Err(Problem::Newer.into());
+        }
+        let rule = match &changes.filter {
+            Some(_) if !segment.is_dynamic() => {
+                let words = "a static segment has no filter: add and remove its customers instead";
+                return Err(Refusal::invalid(words, json!({ "field": "filter" })));
+            }
+            // What is said and empty is no filter, which a dynamic one cannot have.
+            Some(filter) => Some(read_filter(filter, conn)?.unwrap_or_default()),
+            None => None,
+        };
+        let name = changes.name.unwrap_or_else(|| segment.name.clone());
+        let private = changes.private.unwrap_or(segment.private);
+        let wish = Wish { name, kind: segment.kind(), rule, private };
+        let saved = segment.update(&wish, &changes.although, &changer, conn, &clock)?;
+        if let Some(away) = changes.archived {
+            saved.archive(away, &changer, conn, &clock)?;
+        }
+        Ok::<_, Refusal>(saved)
+    });
+    let changed = match changed.await {
+        Ok(segment) => saved(&sets, &db, &caller, &segment).await,
+        Err(refusal) => Err(refusal),
+    };
+    respond(StatusCode::OK, changed)
+}
+
+/// `DELETE /api/v1/segments/{id}`
+pub async fn destroy(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
+    let gone = db.write(move |conn| {
+        let clock = Workspace::load(conn)?.clock();
+        let segment = changeable(*id, &caller, conn)?;
+        Ok::<_, Refusal>(segment.delete(&caller, conn, &clock)?)
+    });
+    match gone.await {
+        Ok(()) => Ok(HttpResponse::NoContent().finish()),
+        Err(refusal) => refusal.answer(),
+    }
 }
 
 /// `GET /api/v1/segments/{id}/customers`: what `GET /customers` takes and gives; a filter narrows the members further.

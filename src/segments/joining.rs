@@ -1,7 +1,7 @@
 //! Joining and leaving static segments in the browser: the ticked customers, or all who match.
 
 use super::pages::{changeable, pairs, people, value};
-use super::{Kind, Problem, Segment, Wish, members};
+use super::{Kind, Origin, Problem, Segment, Wish, members};
 use crate::agents::{Caller, Right};
 use crate::db::{Conn, Db};
 use crate::filters::{Filter, count, stored};
@@ -34,6 +34,14 @@ impl Who {
         match filter.problems().first() {
             Some(problem) => Err(Error::Unprocessable(problem.words.clone())),
             None => Ok(Who::Matching(Box::new(filter), spelled.to_string())),
+        }
+    }
+
+    /// What a segment is made of that begins with them.
+    fn origin(&self) -> Origin {
+        match self {
+            Who::Ticked(_) => Origin::Ticked,
+            Who::Matching(filter, _) => Origin::filter(filter),
         }
     }
 
@@ -95,7 +103,7 @@ pub async fn create(db: Data<Db>, chrome: Chrome, caller: Caller, body: String) 
                 Err(_) => {
                     let private = !caller.may(Right::ShareSegments);
                     let wish = Wish { name: value(&form, "name").into(), kind: Kind::Static, rule: None, private };
-                    match Segment::create(&wish, &caller, conn, &clock) {
+                    match Segment::create_from(&wish, Some(who.origin()), &caller, conn, &clock) {
                         Ok(segment) => segment,
                         Err(Problem::Name(why)) => {
                             return Ok(Joined::NotYet { count: who.count(conn)?, who, why });

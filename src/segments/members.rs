@@ -5,7 +5,8 @@ use crate::db::nodes::OrIgnore;
 use crate::db::schema::{customers, segment_members, segments};
 use crate::db::{Backend, Conn};
 use crate::each;
-use crate::filters::{Filter, count};
+use crate::filters::Filter;
+use crate::filters::ask::Ask;
 use crate::workspace::Clock;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamp};
@@ -27,12 +28,18 @@ fn touch(segment: &Segment, conn: &mut Conn, clock: &Clock) -> QueryResult<()> {
 
 /// Everybody a filter selects now, by the filter's own predicate.
 pub fn add_matching(segment: &Segment, filter: &Filter, conn: &mut Conn, clock: &Clock) -> Result<Added, Problem> {
+    add_asked(segment, &filter.ask(), conn, clock)
+}
+
+/// Everybody a question is true for now.
+pub fn add_asked(segment: &Segment, ask: &Ask, conn: &mut Conn, clock: &Clock) -> Result<Added, Problem> {
     if segment.is_dynamic() {
         return Err(Problem::Dynamic);
     }
-    let matching = count(filter, conn)?;
+    let who = || ask.predicate(clock.stamp());
+    let matching = customers::table.filter(who()).count().get_result::<i64>(conn)?;
     let chosen = customers::table
-        .filter(filter.predicate())
+        .filter(who())
         .select((segment.id.into_sql::<BigInt>(), customers::id, clock.stamp().into_sql::<Timestamp>()))
         .into_boxed::<Backend>();
     let insert = chosen.insert_into(segment_members::table).into_columns((

@@ -1,25 +1,21 @@
-//! Segments in the browser: the list with live counts, one segment with its members, making and changing them.
+//! Segments in the browser: one segment with its members, deleting one.
 
-use super::{Kind, Problem, Segment, Wish};
+use super::pins::{self, Pin};
+use super::{Segment, used};
 use crate::agents::{Caller, Right};
 use crate::custom_fields::CustomField;
 use crate::customers::list::{List, Page, ROWS, Sort};
 use crate::customers::picker::{Choice, Picker};
 use crate::customers::table::{self, Table};
 use crate::db::{Conn, Db};
-use crate::filters::caret::Caret;
-use crate::filters::fields::Fields;
 use crate::filters::sentence::{Bit, bits};
 use crate::filters::sets::{Sets, Snapshot};
-use crate::filters::{self, Filter, Mistake, stored};
+use crate::filters::{self, Filter};
 use crate::web::{self, Chrome, Error, Htmx, flash, see_other, thousands};
 use crate::workspace::Workspace;
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use askama::Template;
-use serde::Deserialize;
-use std::time::{Duration, Instant};
 
 pub(super) fn pairs(body: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(body.as_bytes()).into_owned().collect()
@@ -29,61 +25,41 @@ pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
     pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str()).unwrap_or_default()
 }
 
-/// One segment as the list shows it.
-struct Line {
-    segment: Segment,
-    sentence: Vec<Bit>,
+/// One segment as its page and the list show it.
+pub(super) struct Line {
+    pub segment: Segment,
+    pub sentence: Vec<Bit>,
     /// `None` where it is not known yet and would keep the page waiting: it comes by itself.
-    count: Option<i64>,
+    pub count: Option<i64>,
     /// Why a broken one selects nobody.
-    broken: Option<String>,
-    updated: String,
+    pub broken: Option<String>,
+    pub updated: String,
+    pub used: String,
+    /// How a static one was made, and when.
+    pub made: String,
 }
 
-/// So long the list of segments counts what is not known yet; the rest comes after it.
-const PATIENCE: Duration = Duration::from_millis(250);
-
 impl Line {
-    fn of(segment: Segment, filter: &Filter, at: &mut Snapshot) -> Result<Line, Error> {
+    pub fn of(segment: Segment, filter: &Filter, at: &mut Snapshot) -> Result<Line, Error> {
         Ok(Line { count: Some(at.recount(filter)?), ..Line::uncounted(segment, filter) })
     }
 
-    fn uncounted(segment: Segment, filter: &Filter) -> Line {
+    pub fn uncounted(segment: Segment, filter: &Filter) -> Line {
+        let clock = filter.clock();
+        let on = clock.show(segment.created_at);
         Line {
             sentence: if segment.is_dynamic() { bits(filter.rule()) } else { Vec::new() },
             count: None,
             broken: filter.problems().first().map(|problem| problem.words.clone()),
-            updated: filter.clock().ago(segment.updated_at),
+            updated: clock.ago(segment.updated_at),
+            used: segment.last_used_at.map_or_else(|| "never".into(), |at| clock.ago(at)),
+            made: match segment.origin() {
+                Some(origin) => format!("Made of {} on {on}", origin.words()),
+                None => format!("A fixed list, made on {on}"),
+            },
             segment,
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "segments/index.html")]
-struct IndexPage {
-    chrome: Chrome,
-    lines: Vec<Line>,
-}
-
-/// `GET /segments`
-pub async fn index(sets: Data<Sets>, chrome: Chrome, caller: Caller) -> Result<HttpResponse, Error> {
-    let lines = sets
-        .read(move |at| {
-            let clock = Workspace::load(at)?.clock();
-            let segments = Segment::list(&caller, at)?;
-            let filters = Segment::filters(&segments, at, &clock)?;
-            let began = Instant::now();
-            let lines = segments.into_iter().zip(&filters).map(|(segment, filter)| {
-                match at.knows(filter) || began.elapsed() < PATIENCE {
-                    true => Line::of(segment, filter, at),
-                    false => Ok(Line::uncounted(segment, filter)),
-                }
-            });
-            lines.collect::<Result<Vec<_>, Error>>()
-        })
-        .await?;
-    web::show(&IndexPage { chrome, lines })
 }
 
 #[derive(Template)]
@@ -105,157 +81,6 @@ pub async fn counted(sets: Data<Sets>, caller: Caller, id: Path<i64>) -> Result<
     web::show(&Count { line })
 }
 
-/// The form that makes or changes a segment, with what was typed and what is wrong with it.
-#[derive(Template)]
-#[template(path = "segments/form.html")]
-struct FormPage {
-    chrome: Chrome,
-    /// The segment being changed; `None` makes a new one.
-    id: Option<i64>,
-    title: String,
-    name: String,
-    dynamic: bool,
-    private: bool,
-    filter: String,
-    sentence: Vec<Bit>,
-    count: Option<i64>,
-    may_share: bool,
-    name_problem: Option<String>,
-    private_problem: Option<String>,
-    filter_problem: Option<String>,
-    /// Where in the filter's text reading stopped.
-    caret: Option<Caret>,
-}
-
-impl FormPage {
-    fn blank(chrome: Chrome, caller: &Caller) -> FormPage {
-        let may_share = caller.may(Right::ShareSegments);
-        FormPage {
-            chrome,
-            id: None,
-            title: "New segment".into(),
-            name: String::new(),
-            dynamic: true,
-            private: !may_share,
-            filter: String::new(),
-            sentence: Vec::new(),
-            count: None,
-            may_share,
-            name_problem: None,
-            private_problem: None,
-            filter_problem: None,
-            caret: None,
-        }
-    }
-
-    fn with(mut self, problem: Problem) -> Result<FormPage, Error> {
-        match problem {
-            Problem::Failed(error) => return Err(error.into()),
-            Problem::Name(words) => self.name_problem = Some(words),
-            Problem::Unread(mistake) => return Ok(self.unread(&mistake)),
-            Problem::NotYours(_) => self.private_problem = Some(problem.to_string()),
-            other => self.filter_problem = Some(other.to_string()),
-        }
-        Ok(self)
-    }
-
-    fn unread(mut self, mistake: &Mistake) -> FormPage {
-        self.caret = (mistake.position > 0).then(|| Caret::under(&self.filter, mistake, Fields::built_in()));
-        self.filter_problem = Some(mistake.to_string());
-        self
-    }
-
-    fn action(&self) -> String {
-        match self.id {
-            Some(id) => format!("/segments/{id}"),
-            None => "/segments".into(),
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Beginning {
-    filter: String,
-}
-
-/// `GET /segments/new?filter=…`
-pub async fn new(
-    sets: Data<Sets>,
-    chrome: Chrome,
-    caller: Caller,
-    begin: Query<Beginning>,
-) -> Result<HttpResponse, Error> {
-    let mut page = FormPage::blank(chrome, &caller);
-    let typed = begin.into_inner().filter;
-    page.filter = typed.clone();
-    let read = sets
-        .read(move |at| {
-            let clock = Workspace::load(at)?.clock();
-            Ok::<_, Error>(match stored::open(&typed, at)? {
-                Ok(rule) => {
-                    let filter = Filter::check(&rule, at, &clock)?;
-                    Ok((filter.text(), bits(filter.rule()), at.count(&filter)?))
-                }
-                Err(mistake) => Err(mistake),
-            })
-        })
-        .await?;
-    match read {
-        Ok((text, sentence, count)) => {
-            (page.filter, page.sentence, page.count) = (text, sentence, Some(count));
-        }
-        Err(mistake) => page = page.unread(&mistake),
-    }
-    web::show(&page)
-}
-
-/// What a form wishes for. The kind is that of the form, or of the segment being changed.
-fn wish(form: &[(String, String)], kind: Kind, may_share: bool, conn: &mut Conn) -> Result<Wish, Problem> {
-    let typed = value(form, "filter");
-    let rule = match typed.trim().is_empty() && kind == Kind::Static {
-        true => None,
-        false => Some(stored::open(typed, conn)??),
-    };
-    Ok(Wish { name: value(form, "name").into(), kind, rule, private: !may_share || !value(form, "private").is_empty() })
-}
-
-/// `POST /segments`: from the form, and from "Save as segment" on the customers page.
-pub async fn create(
-    db: Data<Db>,
-    sets: Data<Sets>,
-    chrome: Chrome,
-    caller: Caller,
-    body: String,
-) -> Result<HttpResponse, Error> {
-    let form = pairs(&body);
-    let kind = Kind::parse(value(&form, "kind")).unwrap_or(Kind::Dynamic);
-    let may_share = caller.may(Right::ShareSegments);
-    let mut page = FormPage::blank(chrome, &caller);
-    (page.name, page.filter) = (value(&form, "name").into(), value(&form, "filter").into());
-    (page.dynamic, page.private) = (kind == Kind::Dynamic, !may_share || !value(&form, "private").is_empty());
-    let made = db
-        .write(move |conn| {
-            let clock = Workspace::load(conn)?.clock();
-            let wish = wish(&form, kind, may_share, conn)?;
-            Segment::create(&wish, &caller, conn, &clock)
-        })
-        .await;
-    match made {
-        Ok(segment) => {
-            let (place, name) = (format!("/segments/{}", segment.id), segment.name.clone());
-            // Counted when it is there: nobody has to wait with writing for that.
-            let count = sets.read(move |at| {
-                let clock = Workspace::load(at)?.clock();
-                let filter = segment.filter(at, &clock)?;
-                Ok::<_, Error>(at.count(&filter)?)
-            });
-            Ok(flash(see_other(&place), &format!("{name} saved. {} in it now.", people(count.await?))))
-        }
-        Err(problem) => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.with(problem)?),
-    }
-}
-
 pub(super) fn people(count: i64) -> String {
     if count == 1 { "1 customer".into() } else { format!("{} customers", thousands(&count)) }
 }
@@ -271,10 +96,10 @@ struct ShowPage {
     table: Table,
     picker: Picker,
     may_change: bool,
-    made: String,
+    pins: Vec<Pin>,
 }
 
-fn find(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
+pub(super) fn find(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
     Segment::find(id, caller, conn)?.ok_or(Error::NotFound("segment"))
 }
 
@@ -299,7 +124,7 @@ pub async fn show(
 ) -> Result<HttpResponse, Error> {
     let choice = Choice::of(&place);
     let picked = choice.picked;
-    let (mut page, rule, address) = sets
+    let (mut page, rule, address, clock) = sets
         .read(move |at| {
             let segment = find(*id, &caller, at)?;
             let workspace = Workspace::load(at)?;
@@ -322,19 +147,21 @@ pub async fn show(
             let beside = vec![("sort", sort.to_string())];
             let picker = Picker::of(&columns, &fields, &here, beside, "#members", choice.steps());
             let address = link(&[("sort", sort)]);
+            let pins = pins::all(segment.id, &filter, at)?;
             let page = ShowPage {
                 chrome,
-                made: clock.show(segment.created_at),
                 text: if segment.is_dynamic() { filter.text() } else { String::new() },
                 open: String::new(),
                 line: Line::uncounted(segment, &filter),
                 table,
                 picker,
                 may_change,
+                pins,
             };
-            Ok::<_, Error>((page, filter.rule().clone(), address))
+            Ok::<_, Error>((page, filter.rule().clone(), address, clock))
         })
         .await?;
+    used::opened(&page.line.segment, &db, &clock);
     if page.line.segment.is_dynamic() {
         page.open = filters::pages::address(&db, &rule, &[]).await?;
     }
@@ -347,65 +174,6 @@ pub async fn show(
         web::htmx::push(&mut shown, &address);
     }
     Ok(shown)
-}
-
-/// `GET /segments/{id}/edit`
-pub async fn edit(sets: Data<Sets>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
-    let page = sets
-        .read(move |at| {
-            let segment = changeable(*id, &caller, at)?;
-            let clock = Workspace::load(at)?.clock();
-            let filter = segment.filter(at, &clock)?;
-            let count = at.count(&filter)?;
-            let dynamic = segment.is_dynamic();
-            Ok::<_, Error>(FormPage {
-                id: Some(segment.id),
-                title: segment.name.clone(),
-                name: segment.name.clone(),
-                dynamic,
-                private: segment.private,
-                filter: if dynamic { filter.text() } else { String::new() },
-                sentence: if dynamic { bits(filter.rule()) } else { Vec::new() },
-                count: Some(count),
-                filter_problem: filter.problems().first().map(|problem| problem.words.clone()),
-                ..FormPage::blank(chrome, &caller)
-            })
-        })
-        .await?;
-    web::show(&page)
-}
-
-/// `POST /segments/{id}`
-pub async fn update(
-    db: Data<Db>,
-    chrome: Chrome,
-    caller: Caller,
-    id: Path<i64>,
-    body: String,
-) -> Result<HttpResponse, Error> {
-    let form = pairs(&body);
-    let may_share = caller.may(Right::ShareSegments);
-    let mut page = FormPage::blank(chrome, &caller);
-    (page.name, page.filter) = (value(&form, "name").into(), value(&form, "filter").into());
-    page.private = !may_share || !value(&form, "private").is_empty();
-    let id = *id;
-    // Asked again while writing: rights may change while somebody types.
-    let asker = caller.clone();
-    let seen = db.read(move |conn| changeable(id, &asker, conn)).await?;
-    (page.id, page.title, page.dynamic) = (Some(id), seen.name.clone(), seen.is_dynamic());
-    let changed = db
-        .write(move |conn| {
-            let clock = Workspace::load(conn)?.clock();
-            let segment = Segment::find(id, &caller, conn)?.filter(|segment| segment.may_change(&caller));
-            let segment = segment.ok_or(Problem::Gone)?;
-            let wish = wish(&form, segment.kind(), may_share, conn)?;
-            segment.update(&wish, &caller, conn, &clock)
-        })
-        .await;
-    match changed {
-        Ok(segment) => Ok(flash(see_other(&format!("/segments/{id}")), &format!("{} saved.", segment.name))),
-        Err(problem) => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.with(problem)?),
-    }
 }
 
 #[derive(Template)]
@@ -440,7 +208,8 @@ pub async fn delete(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpR
     let name = db
         .write(move |conn| {
             let segment = changeable(*id, &caller, conn)?;
-            segment.delete(conn)?;
+            let clock = Workspace::load(conn)?.clock();
+            segment.delete(&caller, conn, &clock)?;
             Ok::<_, Error>(segment.name)
         })
         .await?;

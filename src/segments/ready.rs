@@ -2,14 +2,12 @@
 //! "the last 90 days" are other days. Whoever opens a page then finds them known; without this she would be answered as
 //! truly, only later.
 
-use super::Segment;
-use crate::db::schema::segments;
+use super::{Segment, sizes};
 use crate::db::{Db, Trouble, changes};
 use crate::filters::ask::Source;
 use crate::filters::sets::{Position, Sets};
 use crate::workspace::Workspace;
 use chrono::{NaiveDateTime, Utc};
-use diesel::prelude::*;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -32,7 +30,11 @@ pub async fn keep(sets: Sets, db: Db) {
             if due {
                 changes::trim(KEPT_CHANGES, &db)?;
             }
-            refresh(&sets, seen.filter(|_| !due))
+            let at = refresh(&sets, seen.filter(|_| !due))?;
+            if due {
+                sizes::daily(&sets, &db)?;
+            }
+            Ok::<_, Trouble>(at)
         });
         match done.await {
             Ok(Ok(at)) => {
@@ -55,7 +57,7 @@ pub fn refresh(sets: &Sets, seen: Option<Position>) -> Result<Position, Trouble>
             return Ok((position, HashSet::new(), Utc::now().naive_utc()));
         }
         let clock = Workspace::load(at)?.clock();
-        let all: Vec<Segment> = segments::table.select(Segment::columns()).order(segments::id).load(&mut **at)?;
+        let all = Segment::everybodys(at)?;
         let mut sources = HashSet::from([Source::Anyone]);
         for filter in Segment::filters(&all, at, &clock)? {
             filter.ask().each(&mut |source| {

@@ -27,7 +27,7 @@ pub fn standing(
     conn: &mut Conn,
     clock: &Clock,
 ) -> QueryResult<Vec<(Segment, bool)>> {
-    let segments = Segment::list(caller, conn)?;
+    let segments = Segment::offered(caller, conn)?;
     let filters = Segment::filters(&segments, conn, clock)?;
     let within = filters.iter().map(|filter| is_in(customer_id, filter, conn)).collect::<QueryResult<Vec<_>>>()?;
     Ok(segments.into_iter().zip(within).collect())
@@ -57,6 +57,7 @@ struct WhyPage {
     found: Option<Found>,
     /// Nobody fits.
     nobody: bool,
+    may_change: bool,
 }
 
 struct Found {
@@ -72,14 +73,14 @@ struct Found {
 /// A node and what is below it.
 #[derive(Template)]
 #[template(path = "segments/_tree.html")]
-struct Tree {
+pub struct Tree {
     answer: Answer,
     rows: Vec<Tree>,
 }
 impl askama::filters::HtmlSafe for Tree {}
 
 impl Tree {
-    fn of(mut answer: Answer) -> Tree {
+    pub fn of(mut answer: Answer) -> Tree {
         let rows = std::mem::take(&mut answer.rows).into_iter().map(Tree::of).collect();
         Tree { answer, rows }
     }
@@ -127,14 +128,15 @@ pub async fn show(
                 .iter()
                 .filter(|_| found.is_none())
                 .map(|customer| (customer.id, customer.called(), customer.email.clone().unwrap_or_default()));
-            Ok::<_, Error>(WhyPage { chrome, offers: offers.collect(), segment, who, found, nobody })
+            let (offers, may_change) = (offers.collect(), segment.may_change(&caller));
+            Ok::<_, Error>(WhyPage { chrome, offers, segment, who, found, nobody, may_change })
         })
         .await?;
     web::show(&page)
 }
 
 /// Customers whose name, email, phone, external id or number is, begins with or holds what was typed.
-fn fitting(typed: &str, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+pub(super) fn fitting(typed: &str, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
     let typed = fold(&typed.replace('\0', ""));
     if typed.is_empty() {
         return Ok(Vec::new());

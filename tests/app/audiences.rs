@@ -208,7 +208,7 @@ fn names_are_unique_whatever_their_case_and_spaces() {
             save(&"ñ".repeat(100), Kind::Static, "everyone", conn);
             // Its own name in another case.
             let renamed = wish("Vip Customers", Kind::Dynamic, "tags contains VIP");
-            let vip = vip.update(&renamed, &Caller::command_line(), conn, &clock()).unwrap();
+            let vip = vip.update(&renamed, &[], &Caller::command_line(), conn, &clock()).unwrap();
             assert_eq!(vip.name, "Vip Customers");
         })
     });
@@ -221,10 +221,10 @@ fn a_change_of_filter_counts_at_once() {
         write(&db, |conn| {
             let segment = save("Brazil", Kind::Dynamic, "country is BR", conn);
             let wider = wish("Brazil and Norway", Kind::Dynamic, "country is any of (BR, NO)");
-            let segment = segment.update(&wider, &Caller::command_line(), conn, &clock()).unwrap();
+            let segment = segment.update(&wider, &[], &Caller::command_line(), conn, &clock()).unwrap();
             assert_eq!((segment.name.as_str(), who(&segment, conn).as_str()), ("Brazil and Norway", "Ana, Bo, Cy"));
             let empty = wish("Brazil", Kind::Dynamic, "");
-            assert!(segment.update(&empty, &Caller::command_line(), conn, &clock()).is_err());
+            assert!(segment.update(&empty, &[], &Caller::command_line(), conn, &clock()).is_err());
             assert_eq!(who(&segment, conn), "Ana, Bo, Cy");
         })
     });

@@ -189,7 +189,7 @@ fn members_come_and_go_with_their_segment() {
         let told = watch.after(|conn| members::remove(&segment, &[di, people.bo], conn, &clock).unwrap());
         assert_eq!(told, [member(segment.id, &[di])]);
         let left = member(segment.id, &[people.ana, eva]);
-        assert_eq!(watch.after(|conn| segment.delete(conn).unwrap()), [left]);
+        assert_eq!(watch.after(|conn| segment.delete(&caller, conn, &clock).unwrap()), [left]);
     });
 }
 

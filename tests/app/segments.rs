@@ -1,42 +1,11 @@
 //! Segments: never late, never wider than asked, and only for those who may see them.
 
+use crate::support::pages::{change, get, names, page, post, save, text};
 use crate::support::{Server, for_each_database, world};
 use muster::agents::Role;
 use reqwest::blocking::{Client, Response};
 use scraper::{Html, Selector};
 use serde_json::{Value, json};
-
-fn page(answer: Response) -> Html {
-    Html::parse_document(&answer.text().expect("a page"))
-}
-
-fn text(page: &Html, selector: &str) -> String {
-    let selector = Selector::parse(selector).expect("a selector");
-    let found = page.select(&selector).next().map(|node| node.text().collect::<String>()).unwrap_or_default();
-    found.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn names(page: &Html) -> String {
-    let selector = Selector::parse("td.who a").expect("a selector");
-    let mut names: Vec<String> = page.select(&selector).map(|node| node.text().collect()).collect();
-    names.sort();
-    names.join(", ")
-}
-
-fn get(client: &Client, server: &Server, path: &str) -> Response {
-    client.get(server.url(path)).send().expect("an answer")
-}
-
-fn post(client: &Client, server: &Server, path: &str, form: &[(&str, &str)]) -> Response {
-    client.post(server.url(path)).form(form).send().expect("an answer")
-}
-
-/// Saves a segment in the browser and gives the path of its page.
-fn save(client: &Client, server: &Server, form: &[(&str, &str)]) -> String {
-    let answer = post(client, server, "/segments", form);
-    assert_eq!(answer.status(), 200, "{form:?}");
-    answer.url().path().to_string()
-}
 
 #[test]
 fn a_customer_tagged_a_moment_ago_is_in_the_segment() {
@@ -220,10 +189,10 @@ fn a_segment_is_changed_and_deleted_by_its_forms() {
         let path = save(&marketer, &server, &[("name", "Cities"), ("filter", "city is empty")]);
         let form = page(get(&marketer, &server, &format!("{path}/edit")));
         assert_eq!(text(&form, "#segment-filter"), "city is empty");
-        let changed = post(&marketer, &server, &path, &[("name", "Towns"), ("filter", "city is not empty")]);
+        let changed = change(&marketer, &server, &path, &[("name", "Towns"), ("filter", "city is not empty")]);
         let changed = page(changed);
         assert_eq!((text(&changed, "h1"), names(&changed)), ("Towns".into(), "Ana, Bo, Eva".into()));
-        assert_eq!(post(&marketer, &server, &path, &[("name", "Towns"), ("filter", "city is")]).status(), 422);
+        assert_eq!(change(&marketer, &server, &path, &[("filter", "city is")]).status(), 422);
         assert_eq!(get(&marketer, &server, &format!("{path}/delete")).status(), 200);
         assert_eq!(post(&marketer, &server, &format!("{path}/delete"), &[]).status(), 200);
         assert_eq!(get(&marketer, &server, &path).status(), 404);
@@ -272,10 +241,10 @@ fn nobody_takes_a_shared_segment_for_themselves() {
         let server = Server::start(&db);
         let shared = save(&server.signed_in(Role::Marketer), &server, &[("name", "Shared"), ("filter", "everyone")]);
         let form = [("name", "Mine now"), ("filter", "everyone"), ("private", "1")];
-        let answer = post(&server.signed_in(Role::Admin), &server, &shared, &form);
+        let answer = change(&server.signed_in(Role::Admin), &server, &shared, &form);
         assert_eq!(answer.status(), 422);
         assert!(text(&page(answer), "#private-why").contains("Mara Marketer made this segment"));
-        let own = page(post(&server.signed_in(Role::Marketer), &server, &shared, &form));
+        let own = page(change(&server.signed_in(Role::Marketer), &server, &shared, &form));
         assert_eq!(text(&own, "h1"), "Mine now");
     });
 }
@@ -309,7 +278,7 @@ fn segments_may_ask_for_segments_but_never_in_a_circle() {
         assert_eq!(names(&page(get(&marketer, &server, &third))), "Bo, Cy, Di");
 
         for filter in ["segments in any of Third", "segments in any of First"] {
-            let circle = post(&marketer, &server, &first, &[("name", "First"), ("filter", filter)]);
+            let circle = change(&marketer, &server, &first, &[("filter", filter)]);
             assert_eq!(circle.status(), 422, "{filter}");
             let why = text(&page(circle), ".field-why");
             assert!(why.contains("is asked whether it is in itself"), "{why}");

@@ -6,6 +6,7 @@ pub mod command;
 mod databases;
 pub mod imports;
 pub mod log;
+pub mod pages;
 mod server;
 mod visitors;
 mod world;
