@@ -229,11 +229,16 @@ impl View {
         if before == after {
             return Ok(());
         }
-        self.remember("view.update", caller, &json!({ "before": before, "after": after }), conn)
+        self.remember("view.change", caller, &json!({ "before": before, "after": after }), conn)
     }
 
     fn remember(&self, action: &str, caller: &Caller, details: &Value, conn: &mut Conn) -> QueryResult<()> {
         audit(conn, caller, action, &format!("view {}", self.id), details)
+    }
+
+    /// Everybody's, for what has to be said of all of them; whoever shows one looks at whose it is.
+    pub fn all(conn: &mut Conn) -> QueryResult<Vec<View>> {
+        views::table.order((views::name_key, views::id)).select(View::as_select()).load(conn)
     }
 
     /// Shared ones and one's own.
