@@ -229,7 +229,7 @@ impl View {
         if before == after {
             return Ok(());
         }
-        self.remember("view.change", caller, &json!({ "before": before, "after": after }), conn)
+        self.remember("view.update", caller, &json!({ "before": before, "after": after }), conn)
     }
 
     fn remember(&self, action: &str, caller: &Caller, details: &Value, conn: &mut Conn) -> QueryResult<()> {

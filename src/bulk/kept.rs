@@ -4,8 +4,8 @@
 use crate::db::Conn;
 use crate::db::nodes::Among;
 use crate::db::schema::{
-    agents, consents, custom_fields, custom_values, customers, past_taggings, purchases, segment_members, segments,
-    taggings, tags,
+    agents, consents, custom_fields, custom_values, customers, past_taggings, purchases, segment_members, segment_pins,
+    segments, taggings, tags,
 };
 use crate::each;
 use chrono::NaiveDateTime;
@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// The tables whose rows go with a customer.
-pub const TABLES: [&str; 6] =
-    ["consents", "custom_values", "past_taggings", "purchases", "segment_members", "taggings"];
+pub const TABLES: [&str; 7] =
+    ["consents", "custom_values", "past_taggings", "purchases", "segment_members", "segment_pins", "taggings"];
 
 /// How many rows go in one statement.
 const CHUNK: usize = 500;
@@ -62,6 +62,9 @@ row!(Purchase of purchases {
     amount: i64, currency: String, purchased_at: NaiveDateTime,
 });
 row!(Member of segment_members { segment_id: i64, customer_id: i64, added_at: NaiveDateTime });
+row!(Pin of segment_pins {
+    segment_id: i64, customer_id: i64, inside: bool, actor: String, created_at: NaiveDateTime,
+});
 row!(Tagging of taggings {
     customer_id: i64, tag_id: i64, tagged_at: NaiveDateTime, actor: String, agent_id: Option<i64>, source: String,
     source_id: Option<i64>, expires_at: Option<NaiveDateTime>,
@@ -75,6 +78,7 @@ pub struct Kept {
     past_taggings: Vec<PastTagging>,
     purchases: Vec<Purchase>,
     segment_members: Vec<Member>,
+    segment_pins: Vec<Pin>,
     taggings: Vec<Tagging>,
 }
 
@@ -111,6 +115,7 @@ pub fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<(i64, Kept)>> {
     let mut past = theirs!(past_taggings, PastTagging, ids, conn);
     let mut purchases = theirs!(purchases, Purchase, ids, conn);
     let mut members = theirs!(segment_members, Member, ids, conn);
+    let mut pins = theirs!(segment_pins, Pin, ids, conn);
     let mut taggings = theirs!(taggings, Tagging, ids, conn);
     let kept = people.into_iter().map(|customer| {
         let id = customer.id;
@@ -121,6 +126,7 @@ pub fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<(i64, Kept)>> {
             past_taggings: past.remove(&id).unwrap_or_default(),
             purchases: purchases.remove(&id).unwrap_or_default(),
             segment_members: members.remove(&id).unwrap_or_default(),
+            segment_pins: pins.remove(&id).unwrap_or_default(),
             taggings: taggings.remove(&id).unwrap_or_default(),
         };
         (id, kept)
@@ -217,6 +223,8 @@ impl Now {
         let before = (kept.taggings.len(), kept.segment_members.len(), kept.custom_values.len());
         kept.taggings.retain(|one| self.tags.contains(&one.tag_id));
         kept.segment_members.retain(|one| self.segments.contains(&one.segment_id));
+        // A segment has at most one row of either, and those that are gone are told once.
+        kept.segment_pins.retain(|one| self.segments.contains(&one.segment_id));
         kept.custom_values.retain(|one| self.fields.contains(&one.field_id));
         gone(before.0, kept.taggings.len(), "A tag");
         gone(before.1, kept.segment_members.len(), "A segment");
@@ -246,6 +254,6 @@ pub fn restore(mut back: Vec<Kept>, at: NaiveDateTime, told: &mut Told, conn: &m
         };
     }
     all!(Consent: consents, CustomValue: custom_values, PastTagging: past_taggings, Purchase: purchases,
-        Member: segment_members, Tagging: taggings);
+        Member: segment_members, Pin: segment_pins, Tagging: taggings);
     Ok(())
 }

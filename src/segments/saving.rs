@@ -248,7 +248,7 @@ impl Segment {
         let changed = changed.ok_or(Problem::Newer)?;
         versions::keep(&changed, &caller.name, caller.agent_id, conn)?;
         let details = json!({ "before": before, "after": changed.told(conn, clock)? });
-        changed.remember("segment.change", caller, &details, conn)?;
+        changed.remember("segment.update", caller, &details, conn)?;
         Ok(changed)
     }
 

@@ -142,7 +142,7 @@ fn what_happens_to_segments_is_remembered_with_before_and_after() {
         post(&admin, &server, &format!("{path}/delete"), &[]);
         let lines = remembered(&db, "segment");
         let actions: Vec<&str> = lines.iter().map(|(_, action, _)| action.as_str()).collect();
-        let expected = ["segment.create", "segment.change", "segment.archive", "segment.restore", "segment.delete"];
+        let expected = ["segment.create", "segment.update", "segment.archive", "segment.restore", "segment.delete"];
         assert_eq!(actions, expected, "archiving twice is once");
         let (actor, _, changed) = &lines[1];
         assert_eq!(actor, "Abel Admin");
@@ -165,7 +165,7 @@ fn what_happens_to_views_is_remembered_with_before_and_after() {
         post(&marketer, &server, "/views/1/delete", &[]);
         let lines = remembered(&db, "view");
         let actions: Vec<&str> = lines.iter().map(|(_, action, _)| action.as_str()).collect();
-        assert_eq!(actions, ["view.create", "view.change", "view.change", "view.delete"]);
+        assert_eq!(actions, ["view.create", "view.update", "view.update", "view.delete"]);
         let kept = &lines[1].2;
         assert_eq!(
             (&kept["before"]["filter"], &kept["after"]["filter"]),

@@ -89,8 +89,12 @@ fn an_archived_segment_is_not_offered_and_still_works() {
             save(&marketer, &server, &[("name", "Old list"), ("kind", "static"), ("filter", "tags contains VIP")]);
         let of_it = save(&marketer, &server, &[("name", "Of it"), ("filter", "segments in any of \"Old list\"")]);
         let offers = |path: &str| get(&marketer, &server, path).text().expect("a page").contains("Old list");
-        let everywhere =
-            ["/customers", "/customers/filter/values/segments?q=old", "/segments/compare", "/segments/list"];
+        let everywhere = [
+            "/bulk/new?do=add_to_segment&all=1",
+            "/customers/filter/values/segments?q=old",
+            "/segments/compare",
+            "/segments/list",
+        ];
         for path in everywhere {
             assert!(offers(path), "{path}");
         }
