@@ -204,10 +204,11 @@ impl Snapshot<'_> {
         }
     }
 
-    /// True when every condition of a filter was asked before, so that the answer is at hand.
+    /// True when the answer to every condition of a filter is at hand, or soon.
     pub fn knows(&self, filter: &Filter) -> bool {
-        let mut known = self.has(&Source::Anyone);
-        filter.ask().each(&mut |source| known &= self.has(source));
+        let ready = |source: &Source| self.cache.is_ready(source, self.at, self.conn);
+        let mut known = ready(&Source::Anyone);
+        filter.ask().each(&mut |source| known = known && ready(source));
         known
     }
 

@@ -39,6 +39,9 @@ struct Set {
 /// hers who waits here. No database sees such a circle.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Whoever only wants to know whether a set is there waits so long for somebody who moves it.
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// The place of a set. Whoever fills it holds the lock; others who want the same set wait and find it.
 #[derive(Default)]
 struct Slot {
@@ -112,6 +115,17 @@ impl Cache {
     pub fn has(&self, source: &Source) -> bool {
         let slot = self.slots.lock().get(source).cloned();
         slot.is_some_and(|slot| slot.bytes.load(Ordering::Relaxed) > 0)
+    }
+
+    /// True when the answer is at hand, or soon: it was kept, nobody is making it anew just now, and so few changed since
+    /// that asking those is quick.
+    pub fn is_ready(&self, source: &Source, at: Position, conn: &Conn) -> bool {
+        let Some(slot) = self.slots.lock().get(source).cloned() else { return false };
+        let Some(held) = slot.set.try_lock_for(GLANCE) else { return false };
+        held.as_ref().is_some_and(|set| {
+            let changed = || self.journal.lock().between(set.at, at, &source.reads());
+            set.at == at || changed().is_some_and(|changed| is_cheaper(changed.len(), set.cost, conn))
+        })
     }
 
     /// Everybody a condition is true for, as the database stands where it is asked from.
