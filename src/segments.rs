@@ -256,6 +256,15 @@ impl Segment {
         Segment::seen_by(caller).order(segments::name_key).select(Segment::columns()).load(conn)
     }
 
+    /// Every one there is, by name, whoever may see it.
+    pub fn every(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+        segments::table.order(segments::name_key).select(Segment::columns()).load(conn)
+    }
+
+    pub fn is_seen_by(&self, caller: &Caller) -> bool {
+        !self.private || self.is_owned_by(caller)
+    }
+
     /// The static ones this person may add customers to.
     pub fn joinable(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
         let mut all = Segment::list(caller, conn)?;
