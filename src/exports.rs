@@ -15,7 +15,7 @@ use crate::filters::whom::Whom;
 use crate::imports::cells::guarded;
 use crate::imports::columns::{CUSTOMERS, Column, Kind};
 use crate::imports::people::CHANNELS;
-use crate::tags::{self, Tag};
+use crate::tags::{self, Tagging};
 use crate::web::stream::Broken;
 use crate::workspace::Workspace;
 use chrono::{NaiveDateTime, SecondsFormat};
@@ -101,7 +101,7 @@ pub fn remember(who: &Whom, columns: &Columns, caller: &Caller, conn: &mut Conn)
 pub fn write(who: &Whom, columns: &Columns, out: impl Write, conn: &mut Conn) -> Result<u64, Broken> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(columns.names())?;
-    let decimals = Workspace::load(conn)?.decimals();
+    let (decimals, now) = (Workspace::load(conn)?.decimals(), filter.clock().stamp());
     let (mut after, mut written) = (0, 0);
     loop {
         let piece: Vec<Customer> = customers::table
@@ -115,7 +115,7 @@ pub fn write(who: &Whom, columns: &Columns, out: impl Write, conn: &mut Conn) ->
         after = last.id;
         written += piece.len() as u64;
         let ids: Vec<i64> = piece.iter().map(|customer| customer.id).collect();
-        let (states, tags) = (states(&ids, conn)?, tags::of_customers(&ids, conn)?);
+        let (states, tags) = (states(&ids, conn)?, tags::of_customers(&ids, now, conn)?);
         let own = if columns.has_custom() { custom_fields::of_customers(&ids, conn)? } else { HashMap::new() };
         for customer in &piece {
             let states = states.get(&customer.id).copied().unwrap_or_default();
@@ -159,7 +159,7 @@ fn states(ids: &[i64], conn: &mut Conn) -> QueryResult<HashMap<i64, States>> {
     Ok(states)
 }
 
-fn cell(column: &Column, customer: &Customer, draft: &mut Draft, states: States, tags: &[Tag]) -> String {
+fn cell(column: &Column, customer: &Customer, draft: &mut Draft, states: States, tags: &[Tagging]) -> String {
     match column.kind {
         Kind::Id => customer.id.to_string(),
         Kind::Text { slot, .. } => slot(draft).clone().unwrap_or_default(),
@@ -168,7 +168,7 @@ fn cell(column: &Column, customer: &Customer, draft: &mut Draft, states: States,
             CHANNELS.iter().position(|known| *known == channel).map_or("", |at| states[at]).into()
         }
         Kind::Purchase { .. } => String::new(),
-        Kind::Tags => tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(";"),
+        Kind::Tags => tags.iter().map(|tagging| tagging.tag.name.as_str()).collect::<Vec<_>>().join(";"),
     }
 }
 

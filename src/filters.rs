@@ -39,7 +39,7 @@ mod segments;
 pub mod sentence;
 pub mod sets;
 pub mod stored;
-mod taggings;
+pub mod taggings;
 mod text;
 mod texts;
 mod times;

@@ -129,6 +129,10 @@ impl Segment {
         there.order(segments::name_key).select(Segment::columns()).load(conn)
     }
 
+    pub fn is_seen_by(&self, caller: &Caller) -> bool {
+        !self.private || self.is_owned_by(caller)
+    }
+
     /// The static ones this person may add customers to.
     pub fn joinable(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
         let mut all = Segment::offered(caller, conn)?;

@@ -3,17 +3,41 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`taggings`] | the fact that a customer carries a tag: who, when, from where |
+//! | [`taggings`] | the fact that a customer carries a tag: who, when, from where, until when |
+//! | [`put`], [`past`] | putting tags on and taking them off; what was carried once |
+//! | [`families`] | tags of which a customer carries one at most |
+//! | [`lasting`] | how long a tag is to stay, as people say it |
+//! | [`told`] | a tagging in words |
+//! | [`names`] | what a name means, now or once |
 //! | [`suggest`] | what the tag editor offers while somebody types |
 //! | [`editor`] | the tag editor of one customer, in the browser |
-//! | [`pages`] | the tag manager |
+//! | [`list`], [`near`], [`uses`] | the tags there are: how many carry them, what asks for them, which are nearly the same |
+//! | [`merge`], [`impact`] | two tags become one; what a change does to audiences, before it is made |
+//! | [`pages`], [`form`], [`ending`], [`api`] | the tag manager, for browsers and for programs |
 
+pub mod api;
 pub mod editor;
+pub mod ending;
+pub mod families;
+pub mod form;
+pub mod impact;
+pub mod lasting;
+pub mod list;
+pub mod merge;
+pub mod names;
+pub mod near;
 pub mod pages;
+pub mod past;
+pub mod put;
 pub mod suggest;
 pub mod taggings;
+pub mod told;
+pub mod uses;
 
-pub use taggings::{Mark, Source, Tagging, add, of_customer, of_customers, remove};
+pub use put::{add, add_to, put_on, remove, remove_from, take_off};
+pub(crate) use taggings::sizes;
+pub use taggings::{Lasting, Mark, Source, Tagging, of_customer, of_customers, on};
+pub use told::Told;
 
 use crate::db::Conn;
 use crate::db::schema::{taggings as carried, tags};
@@ -22,7 +46,6 @@ use crate::fold::{fold, key};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
-use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 /// The ten hues of chips.
@@ -40,14 +63,10 @@ pub struct Tag {
     pub name: String,
     pub colour: String,
     pub description: String,
-}
-
-/// A tag as the tag manager lists it.
-#[derive(Clone, Debug)]
-pub struct Used {
-    pub tag: Tag,
-    pub created_at: NaiveDateTime,
-    pub customers: i64,
+    /// Of the tags of a family a customer carries one at most.
+    pub family_id: Option<i64>,
+    /// Since then it is not offered any more.
+    pub archived_at: Option<NaiveDateTime>,
 }
 
 /// Why a tag was not written.
@@ -97,91 +116,77 @@ impl Tag {
         Ok(name)
     }
 
-    /// By name, without regard to case and outer spaces.
+    /// The tag that a name means; see [`names`].
     pub fn find(name: &str, conn: &mut Conn) -> QueryResult<Option<Tag>> {
-        tags::table.filter(tags::name_key.eq(key(name))).select(Tag::as_select()).first(conn).optional()
+        names::find(name, conn)
     }
 
     pub fn by_id(id: i64, conn: &mut Conn) -> QueryResult<Option<Tag>> {
         tags::table.find(id).select(Tag::as_select()).first(conn).optional()
     }
 
-    /// The tag with this clean name, and whether it was made just now.
+    /// The tag that this clean name means, and whether it was made just now.
     pub fn find_or_create(name: &str, conn: &mut Conn, at: NaiveDateTime) -> QueryResult<(Tag, bool)> {
         if let Some(tag) = Tag::find(name, conn)? {
             return Ok((tag, false));
         }
         let made = Draft::named(name).insert(conn, at)?;
         // Somebody else may have made it in between: then theirs is the tag.
-        let tag = tags::table.filter(tags::name_key.eq(key(name))).select(Tag::as_select()).first(conn)?;
+        let tag = names::called(name, conn)?.ok_or(QueryError::NotFound)?;
         Ok((tag, made))
     }
 
+    /// A tag of that name. If another had the name once, it means this one from now on.
     pub fn create(draft: &Draft, conn: &mut Conn, at: NaiveDateTime) -> Result<Tag, Problem> {
         let made = draft.insert(conn, at)?;
-        let tag = tags::table.filter(tags::name_key.eq(key(&draft.name))).select(Tag::as_select()).first(conn)?;
-        if made { Ok(tag) } else { Err(Problem::Taken(tag)) }
+        let tag = names::called(&draft.name, conn)?.ok_or(QueryError::NotFound)?;
+        if !made {
+            return Err(Problem::Taken(tag));
+        }
+        names::release(&draft.name, conn)?;
+        Ok(tag)
     }
 
-    /// Renames, recolours, describes.
-    pub fn update(&self, draft: &Draft, conn: &mut Conn) -> Result<Tag, Problem> {
-        let other = |conn: &mut Conn| {
-            tags::table
-                .filter(tags::name_key.eq(key(&draft.name)))
-                .filter(tags::id.ne(self.id))
-                .select(Tag::as_select())
-                .first(conn)
-                .optional()
+    /// Renames, recolours, describes. Its old name is understood from then on as well.
+    pub fn update(&self, draft: &Draft, conn: &mut Conn, at: NaiveDateTime) -> Result<Tag, Problem> {
+        let other = |conn: &mut Conn| -> QueryResult<Option<Tag>> {
+            Ok(names::called(&draft.name, conn)?.filter(|other| other.id != self.id))
         };
         if let Some(other) = other(conn)? {
             return Err(Problem::Taken(other));
         }
-        let done =
+        let done: QueryResult<usize> =
             conn.transaction(|conn| diesel::update(tags::table.find(self.id)).set(draft.columns()).execute(conn));
         match done {
             Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, said)) => match other(conn)? {
-                Some(other) => Err(Problem::Taken(other)),
-                None => Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, said).into()),
+                Some(other) => return Err(Problem::Taken(other)),
+                None => return Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, said).into()),
             },
-            done => {
-                done?;
-                Ok(Tag {
-                    id: self.id,
-                    name: draft.name.clone(),
-                    colour: draft.colour.clone(),
-                    description: draft.description.clone(),
-                })
-            }
+            done => done?,
+        };
+        names::release(&draft.name, conn)?;
+        if key(&draft.name) != key(&self.name) {
+            names::keep(&self.name, self.id, at, conn)?;
         }
+        let Draft { name, colour, description } = draft.clone();
+        Ok(Tag { name, colour, description, ..self.clone() })
+    }
+
+    /// No longer offered, or offered again.
+    pub fn archive(&self, at: Option<NaiveDateTime>, conn: &mut Conn) -> QueryResult<()> {
+        diesel::update(tags::table.find(self.id)).set(tags::archived_at.eq(at)).execute(conn).map(drop)
     }
 
     /// Takes the tag from everybody and removes it. Its id is never used again.
-    pub fn delete(id: i64, conn: &mut Conn) -> QueryResult<bool> {
+    pub fn delete(id: i64, mark: &Mark, conn: &mut Conn) -> QueryResult<bool> {
+        past::end(&|| Box::new(carried::tag_id.eq(id)), past::Why::Removed, mark, conn)?;
         Ok(diesel::delete(tags::table.find(id)).execute(conn)? > 0)
     }
 
     /// How many customers carry it.
-    pub fn customers(&self, conn: &mut Conn) -> QueryResult<i64> {
-        carried::table.filter(carried::tag_id.eq(self.id)).count().get_result(conn)
+    pub fn customers(&self, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<i64> {
+        carried::table.filter(carried::tag_id.eq(self.id)).filter(on(now)).count().get_result(conn)
     }
-
-    /// Every tag by name, with how many customers carry it.
-    pub fn all(conn: &mut Conn) -> QueryResult<Vec<Used>> {
-        let sizes = sizes(conn)?;
-        let all: Vec<(Tag, NaiveDateTime)> =
-            tags::table.order((tags::name_folded, tags::id)).select((Tag::as_select(), tags::created_at)).load(conn)?;
-        Ok(all
-            .into_iter()
-            .map(|(tag, created_at)| Used { customers: sizes.get(&tag.id).copied().unwrap_or(0), tag, created_at })
-            .collect())
-    }
-}
-
-/// How many customers carry each tag that anybody carries.
-pub(crate) fn sizes(conn: &mut Conn) -> QueryResult<HashMap<i64, i64>> {
-    let rows: Vec<(i64, i64)> =
-        carried::table.group_by(carried::tag_id).select((carried::tag_id, diesel::dsl::count_star())).load(conn)?;
-    Ok(rows.into_iter().collect())
 }
 
 /// The hue a new tag gets: the same name, the same hue.

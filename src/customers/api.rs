@@ -7,17 +7,17 @@ use super::list::{List, Page, Row, Sort};
 use super::{Channel, Consent, Customer, Problem};
 use crate::agents::{Caller, audit};
 use crate::custom_fields::{self, CustomField};
-use crate::db::schema::{consents, taggings};
+use crate::db::schema::consents;
 use crate::db::{Conn, Db, Trouble, dialect};
 use crate::filters::sets::{Sets, Snapshot};
 use crate::filters::{self, Filter, Mistake, Rule};
 use crate::tags::{self, Mark, Source, Tag};
 use crate::web::Error;
 use crate::web::problems::json_error;
-use crate::workspace::{Clock, Workspace};
+use crate::workspace::{Clock, Workspace, stamp};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Bytes, Data, Json, Path, Query};
 use asked::Asked;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
@@ -227,7 +227,7 @@ fn view(row: &Row, more: &More) -> Value {
         "total_spent": customer.total_spent,
         "first_purchase_at": time(customer.first_purchase_at),
         "last_purchase_at": time(customer.last_purchase_at),
-        "tags": row.tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(),
+        "tags": row.tags.iter().map(|tagging| tagging.tag.name.as_str()).collect::<Vec<_>>(),
     });
     for channel in Channel::ALL {
         json[format!("{}_consent", channel.key())] = more.consent(customer.id, channel).into();
@@ -238,7 +238,7 @@ fn view(row: &Row, more: &More) -> Value {
 
 fn one(id: i64, conn: &mut Conn) -> Result<Value, Refusal> {
     let customer = Customer::find(id, conn)?.ok_or(Refusal::missing("customer"))?;
-    let tags = tags::of_customers(&[id], conn)?.remove(&id).unwrap_or_default();
+    let tags = tags::of_customer(id, stamp(Utc::now()), conn)?;
     let more = More::of(&[id], conn)?;
     Ok(view(&Row { customer, tags }, &more))
 }
@@ -318,32 +318,33 @@ fn taken(problem: Problem) -> Refusal {
     }
 }
 
-/// `PUT /api/v1/customers/{id}/tags/{name}`: makes the tag if nobody made it yet; adding twice is adding once.
-pub async fn tag(db: Data<Db>, caller: Caller, path: Path<(i64, String)>) -> Result<HttpResponse, Error> {
+/// `PUT /api/v1/customers/{id}/tags/{name}`: makes the tag if nobody made it yet; adding twice is adding once. The body
+/// may say until when.
+pub async fn tag(db: Data<Db>, caller: Caller, path: Path<(i64, String)>, body: Bytes) -> Result<HttpResponse, Error> {
     let tagged = db.write(move |conn| {
         let (id, name) = path.into_inner();
         let name = Tag::clean(&name).map_err(|words| Refusal::invalid(words, json!({ "name": name })))?;
         Customer::find(id, conn)?.ok_or(Refusal::missing("customer"))?;
-        let at = crate::workspace::stamp(Utc::now());
-        let (tag, _) = Tag::find_or_create(&name, conn, at)?;
-        tags::add(id, tag.id, &Mark::of(&caller, Source::Api, at), conn)?;
+        let clock = Workspace::load(conn)?.clock();
+        let lasting = asked::lasting(&body, &clock)?;
+        let (tag, _) = Tag::find_or_create(&name, conn, clock.stamp())?;
+        tags::add(id, tag.id, &Mark::of(&caller, Source::Api, clock.stamp()).lasting(lasting), conn)?;
         one(id, conn)
     });
     respond(StatusCode::OK, tagged.await)
 }
 
 /// `DELETE /api/v1/customers/{id}/tags/{name}`
-pub async fn untag(db: Data<Db>, path: Path<(i64, String)>) -> Result<HttpResponse, Error> {
+pub async fn untag(db: Data<Db>, caller: Caller, path: Path<(i64, String)>) -> Result<HttpResponse, Error> {
     let untagged = db.write(move |conn| {
         let (id, name) = path.into_inner();
         Customer::find(id, conn)?.ok_or(Refusal::missing("customer"))?;
         let tag = Tag::find(&name, conn)?.ok_or(Refusal::missing("tag"))?;
-        let carried: i64 = taggings::table.find((id, tag.id)).count().get_result(conn)?;
-        if carried == 0 {
-            return Err(Refusal::missing("tag on this customer"));
+        let mark = Mark::of(&caller, Source::Api, stamp(Utc::now()));
+        match tags::remove(id, tag.id, &mark, conn)? {
+            true => one(id, conn),
+            false => Err(Refusal::missing("tag on this customer")),
         }
-        tags::remove(id, tag.id, conn)?;
-        one(id, conn)
     });
     respond(StatusCode::OK, untagged.await)
 }

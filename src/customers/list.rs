@@ -21,7 +21,8 @@ use crate::db::Conn;
 use crate::db::schema::customers;
 use crate::filters::sets::Snapshot;
 use crate::filters::{self, Filter, Predicate};
-use crate::tags::{self, Tag};
+use crate::tags::{self, Tagging};
+use chrono::NaiveDateTime;
 use cursor::Cursor;
 use diesel::prelude::*;
 use place::{Course, Place};
@@ -73,14 +74,17 @@ pub struct List {
 #[derive(Clone, Debug)]
 pub struct Row {
     pub customer: Customer,
-    pub tags: Vec<Tag>,
+    pub tags: Vec<Tagging>,
 }
 
 impl List {
     /// A page of those whom a filter selects, out of the set of them. What cannot be had as a set is asked by SQL.
     pub fn load(filter: &Filter, page: &Page, at: &mut Snapshot) -> QueryResult<List> {
         match at.matching(filter) {
-            Ok(ids) => List::load_from(&ids, || filter.near(page.sort.first()?), page, at),
+            Ok(ids) => {
+                let now = filter.clock().stamp();
+                List::load_from(&ids, || filter.near(page.sort.first()?), page, now, at)
+            }
             Err(error) => {
                 tracing::warn!(%error, "a list is asked by SQL");
                 List::load_by_sql(filter, page, at)
@@ -90,27 +94,28 @@ impl List {
 
     /// The same by the filter's predicate alone.
     pub fn load_by_sql(filter: &Filter, page: &Page, conn: &mut Conn) -> QueryResult<List> {
-        List::of(&Who::Matching(filter), filters::count(filter, conn)?, page, conn)
+        List::of(&Who::Matching(filter), filters::count(filter, conn)?, page, filter.clock().stamp(), conn)
     }
 
-    /// A page out of a set, known in the snapshot that `conn` reads. `near` is as in [`Set`].
+    /// A page out of a set, known in the snapshot that `conn` reads, with the tags of a moment. `near` is as in [`Set`].
     pub fn load_from(
         ids: &RoaringBitmap,
         near: impl Fn() -> Option<Predicate>,
         page: &Page,
+        now: NaiveDateTime,
         conn: &mut Conn,
     ) -> QueryResult<List> {
         let ways = Ways::usual(conn);
-        List::load_in(Set { ids, near: &near, ways }, page, conn)
+        List::load_in(Set { ids, near: &near, ways }, page, now, conn)
     }
 
     /// The same by ways of one's own.
-    pub fn load_in(set: Set, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+    pub fn load_in(set: Set, page: &Page, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<List> {
         let total = set.ids.len() as i64;
-        List::of(&Who::In(set), total, page, conn)
+        List::of(&Who::In(set), total, page, now, conn)
     }
 
-    fn of(who: &Who, total: i64, page: &Page, conn: &mut Conn) -> QueryResult<List> {
+    fn of(who: &Who, total: i64, page: &Page, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<List> {
         let mut found = Found::load(who, page, conn)?;
         if found.customers.is_empty() && page.cursor.as_ref().is_some_and(|cursor| cursor.back) {
             // Those before have gone in the meantime: this is the beginning now.
@@ -118,7 +123,7 @@ impl List {
         }
         let Found { customers, before, after, from } = found;
         let ids: Vec<i64> = customers.iter().map(|customer| customer.id).collect();
-        let mut carried = tags::of_customers(&ids, conn)?;
+        let mut carried = tags::of_customers(&ids, now, conn)?;
         let rows: Vec<Row> = customers
             .into_iter()
             .map(|customer| Row { tags: carried.remove(&customer.id).unwrap_or_default(), customer })
@@ -133,7 +138,7 @@ impl List {
 
     /// The same list with these tags first in each row: where there is room for a few, who asked for VIP sees it.
     pub fn showing(mut self, asked: &[i64]) -> List {
-        self.rows.iter_mut().for_each(|row| row.tags.sort_by_key(|tag| !asked.contains(&tag.id)));
+        self.rows.iter_mut().for_each(|row| row.tags.sort_by_key(|tag| !asked.contains(&tag.tag.id)));
         self
     }
 

@@ -7,8 +7,9 @@ use crate::custom_fields::{self, CustomField};
 use crate::db::{Conn, Db};
 use crate::purchases::{self, Bought};
 use crate::segments::{self, Segment};
-use crate::tags::editor::{Editor, From};
-use crate::tags::{self, Tag, Tagging};
+use crate::tags::editor::{self, Editor, From};
+use crate::tags::past::{self, Past, Why};
+use crate::tags::{self, Tagging, Told};
 use crate::web::{self, Chrome, Error, Icon, icon};
 use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
@@ -19,6 +20,8 @@ use chrono::NaiveDateTime;
 
 /// Older purchases than these are only counted.
 const PURCHASES: i64 = 100;
+/// Tags that she carried once, the latest.
+const PAST: i64 = 100;
 
 #[derive(Template)]
 #[template(path = "customers/show.html", blocks = ["profile"])]
@@ -66,14 +69,6 @@ struct Agreed {
     story: Option<String>,
 }
 
-/// A tag with who gave it, when and from where.
-struct Told {
-    tag: Tag,
-    actor: String,
-    source: String,
-    at: String,
-}
-
 /// A day of the timeline, the latest first.
 struct Day {
     name: String,
@@ -88,7 +83,8 @@ struct Event {
 
 enum What {
     Came,
-    Tagged { actor: String, tag: Tag, source: String },
+    Tagged { actor: String, name: String, colour: String, source: String },
+    Untagged { words: Ended, name: String, colour: String },
     Agreed { channel: &'static str, words: &'static str, source: String },
     Bought { product: Option<String>, paid: String, order: Option<String> },
 }
@@ -97,7 +93,7 @@ impl Event {
     fn icon(&self) -> Icon {
         icon(match self.what {
             What::Came => "user-plus",
-            What::Tagged { .. } => "tag",
+            What::Tagged { .. } | What::Untagged { .. } => "tag",
             What::Agreed { .. } => "mail",
             What::Bought { .. } => "shopping-bag",
         })
@@ -117,12 +113,12 @@ pub async fn piece(
     chrome: Chrome,
     caller: Caller,
     id: i64,
-    wrong: Option<(String, String)>,
+    wrong: Option<(editor::Typed, String)>,
 ) -> Result<HttpResponse, Error> {
     let mut profile = db.read(move |conn| Profile::of(id, &caller, conn)).await?;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     if let Some((typed, problem)) = wrong {
-        (profile.editor.typed, profile.editor.problem) = (typed, Some(problem));
+        profile.editor.refuse(typed, problem);
     }
     profile.editor.focus = true;
     web::show_as(status, &ProfilePage { chrome, profile }.as_profile())
@@ -134,12 +130,13 @@ impl Profile {
         let workspace = Workspace::load(conn)?;
         let clock = workspace.clock();
         let consents = Consents::of(id, conn)?;
-        let taggings = tags::of_customer(id, conn)?;
+        let taggings = tags::of_customer(id, clock.stamp(), conn)?;
+        let past = past::of_customer(id, PAST, conn)?;
         let bought = purchases::latest(id, PURCHASES, conn)?;
         let older = (customer.purchase_count - PURCHASES).max(0);
         let (facts, blank) = facts(&customer, conn)?;
-        let editor = Editor::of(&customer, From::Profile, conn)?;
-        let mut events = story(&customer, &consents, &taggings, bought);
+        let editor = Editor::of(&customer, From::Profile, &clock, conn)?;
+        let mut events = story(&customer, &consents, &taggings, past, bought);
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         Ok(Profile {
             called: customer.called(),
@@ -149,7 +146,7 @@ impl Profile {
             blank,
             consents: Channel::ALL.into_iter().map(|channel| agreed(channel, &consents, &clock)).collect(),
             editor,
-            taggings: taggings.into_iter().map(|tagging| told(tagging, &clock)).collect(),
+            taggings: Told::all(taggings, &clock),
             days: days(events, &clock),
             older,
             segments: segments::standing(id, caller, conn, &clock)?,
@@ -205,17 +202,45 @@ fn agreed(channel: Channel, consents: &Consents, clock: &Clock) -> Agreed {
     Agreed { channel: channel.words(), words, class: consent.pill(), story }
 }
 
-fn told(tagging: Tagging, clock: &Clock) -> Told {
-    Told { at: clock.show(tagging.at), source: tagging.source.words(), actor: tagging.actor, tag: tagging.tag }
+/// How a tagging ended, in words around its chip.
+struct Ended {
+    who: String,
+    before: &'static str,
+    after: String,
 }
 
-fn story(customer: &Customer, consents: &Consents, taggings: &[Tagging], bought: Vec<Bought>) -> Vec<Event> {
+fn ended(past: &Past) -> Ended {
+    let from = past.ended_source.map(|source| source.words()).unwrap_or_default();
+    let (before, after) = match past.why {
+        Why::Removed => ("removed", from),
+        Why::Expired => return Ended { who: String::new(), before: "", after: "ran out".into() },
+        Why::Replaced => ("replaced", format!("by another of its family {from}")),
+        Why::Merged => ("merged", "into a tag that was here already".into()),
+        Why::Undone => ("undid", format!("what put it here {from}")),
+    };
+    Ended { who: past.ended_by.clone(), before, after: after.trim().into() }
+}
+
+fn story(
+    customer: &Customer,
+    consents: &Consents,
+    taggings: &[Tagging],
+    past: Vec<Past>,
+    bought: Vec<Bought>,
+) -> Vec<Event> {
     let event = |at, what| Event { at, time: String::new(), what };
     let mut events = vec![event(customer.created_at, What::Came)];
-    events.extend(taggings.iter().map(|tagging| {
-        let (actor, tag, source) = (tagging.actor.clone(), tagging.tag.clone(), tagging.source.words());
-        event(tagging.at, What::Tagged { actor, tag, source })
+    events.extend(taggings.iter().map(|Tagging { tag, at, actor, source, .. }| {
+        let (actor, name, colour) = (actor.clone(), tag.name.clone(), tag.colour.clone());
+        event(*at, What::Tagged { actor, name, colour, source: source.words() })
     }));
+    for past in past {
+        let colour = past.colour.clone().unwrap_or_else(|| "gray".into());
+        let words = ended(&past);
+        let Past { name, tagged_at, actor, source, ended_at, .. } = past;
+        events.push(event(ended_at, What::Untagged { words, name: name.clone(), colour: colour.clone() }));
+        events.push(event(tagged_at, What::Tagged { actor, name, colour, source: source.words() }));
+    }
     events.extend(Channel::ALL.into_iter().filter_map(|channel| {
         let said = consents.said(channel)?;
         let (channel, words) = (channel.words(), said.consent.words());

@@ -3,7 +3,7 @@
 use super::columns::{Columns, Gathered};
 use super::list::{Cell, List, Page, Row};
 use crate::db::Conn;
-use crate::tags::Tag;
+use crate::tags::Told;
 use crate::tags::editor::Chips;
 use crate::workspace::{Clock, Workspace};
 use askama::Template;
@@ -43,7 +43,7 @@ pub struct Line {
     pub id: i64,
     pub name: String,
     pub initials: String,
-    pub tags: Vec<Tag>,
+    pub tags: Vec<Told>,
     /// One for each heading.
     pub cells: Vec<Cell>,
 }
@@ -104,7 +104,7 @@ impl Line {
             name: customer.called(),
             initials: customer.initials(),
             cells: gathered.cells(wish.columns, &customer, wish.clock),
-            tags,
+            tags: Told::all(tags, wish.clock),
         }
     }
 

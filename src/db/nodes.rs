@@ -67,6 +67,40 @@ impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for OrIgnore<Q> {
 }
 impl<Q> RunQueryDsl<super::Conn> for OrIgnore<Q> {}
 
+/// How firmly rows are held.
+#[derive(Clone, Copy)]
+pub enum Hold {
+    /// They stay as they are; others may read them in the same way.
+    Share,
+    /// Nobody else changes them, or holds them.
+    Change,
+}
+
+/// A question that holds the rows it finds up to the end of the transaction. On SQLite whoever writes is alone anyhow.
+pub struct Holding<Q>(pub Q, pub Hold);
+
+impl<Q> QueryId for Holding<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for Holding<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        self.0.walk_ast(out.reborrow())?;
+        let words = match (out.backend(), self.1) {
+            (Backend::Sqlite(_), _) => "",
+            (Backend::Postgres(_), Hold::Share) => " FOR SHARE",
+            (Backend::Postgres(_), Hold::Change) => " FOR NO KEY UPDATE",
+        };
+        out.push_sql(words);
+        Ok(())
+    }
+}
+impl<Q: diesel::query_builder::Query> diesel::query_builder::Query for Holding<Q> {
+    type SqlType = Q::SqlType;
+}
+impl<Q> RunQueryDsl<super::Conn> for Holding<Q> {}
+
 /// `left IN (values)`, for a boxed left side; false without values. diesel's own `eq_any` on the joint backend wants a
 /// left side that both backends know by themselves.
 pub struct OneOf<L> {
@@ -146,6 +180,36 @@ impl QueryFragment<Backend> for Among {
         out.push_sql(before);
         out.push_sql(&ids);
         out.push_sql(after);
+        Ok(())
+    }
+}
+
+/// Rows of customers who have a row of taggings with one tag. diesel has no name for the same table a second time.
+pub struct Carrying {
+    /// Table and column, quoted by nobody: names of ours.
+    pub column: &'static str,
+    pub tag_id: i64,
+}
+
+impl Expression for Carrying {
+    type SqlType = Bool;
+}
+impl<T> AppearsOnTable<T> for Carrying {}
+impl<T> SelectableExpression<T> for Carrying {}
+impl ValidGrouping<()> for Carrying {
+    type IsAggregate = is_aggregate::No;
+}
+impl QueryId for Carrying {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl QueryFragment<Backend> for Carrying {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql(self.column);
+        out.push_sql(" IN (SELECT carrying.customer_id FROM taggings AS carrying WHERE carrying.tag_id = ");
+        out.push_bind_param::<diesel::sql_types::BigInt, _>(&self.tag_id)?;
+        out.push_sql(")");
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl Source {
             Source::Own(column, wanted) => wanted.on(*column, now),
             Source::Tags(tagged) => Box::new(Has { table: "taggings", condition: tagged.on(now), least: 1 }),
             Source::Carrying(least) => {
-                Box::new(Has { table: "taggings", condition: all::<taggings::table>(Vec::new()), least: *least })
+                Box::new(Has { table: "taggings", condition: Tagged::AtAll.on(now), least: *least })
             }
             Source::Consents(said) => Box::new(Has { table: "consents", condition: said.on(), least: 1 }),
             Source::Members(id) => Box::new(Has { table: "segment_members", condition: member(*id), least: 1 }),
@@ -85,7 +85,7 @@ impl Source {
             Source::Anyone => gathered!(customers.id, self.row(now)),
             Source::Own(column, wanted) => gathered!(customers.id, wanted.on(*column, now)),
             Source::Tags(tagged) => gathered!(taggings.customer_id, tagged.on(now)),
-            Source::Carrying(least) => rows!(taggings.customer_id, all(Vec::new()))
+            Source::Carrying(least) => rows!(taggings.customer_id, Tagged::AtAll.on(now))
                 .1
                 .group_by(taggings::customer_id)
                 .having(diesel::dsl::count_star().ge(i64::from(*least)))
@@ -106,15 +106,14 @@ impl Source {
         let (from, to) = (from.min(to), from.max(to));
         match self {
             Source::Own(column, wanted) => Some(Source::Own(*column, wanted.passed(from, to)?)),
-            Source::Tags(tagged) => Some(Source::Tags(tagged.passed(from, to)?)),
+            Source::Tags(tagged) => Some(Source::Tags(tagged.passed(from, to))),
+            Source::Carrying(_) => Some(Source::Tags(Tagged::AtAll.passed(from, to))),
             Source::Purchases(bought) => {
                 let mut passed = Vec::new();
                 bought.each(&mut |one| passed.extend(one.passed(from, to).map(Ask::One)));
                 (!passed.is_empty()).then_some(Source::Purchases(Ask::Any(passed)))
             }
-            Source::Anyone | Source::Carrying(_) | Source::Consents(_) | Source::Members(_) | Source::Values(..) => {
-                None
-            }
+            Source::Anyone | Source::Consents(_) | Source::Members(_) | Source::Values(..) => None,
         }
     }
 }

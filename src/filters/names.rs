@@ -100,7 +100,8 @@ fn nearest(rules: &mut [Rule], conn: &mut Conn) -> QueryResult<HashMap<String, S
     if unknown.is_empty() {
         return Ok(found);
     }
-    let names: Vec<String> = tags::table.order(tags::name_folded).select(tags::name).load(conn)?;
+    let offered = tags::table.filter(tags::archived_at.is_null()).order(tags::name_folded);
+    let names: Vec<String> = offered.select(tags::name).load(conn)?;
     for typed in unknown {
         let begins = names.iter().find(|name| fold(name).starts_with(&fold(&typed)));
         let near = begins.map(String::as_str).or_else(|| fields::nearest(&typed, names.iter().map(String::as_str)));
@@ -121,13 +122,12 @@ impl Tags {
         if looks.is_empty() {
             return Ok(found);
         }
-        let rows: Vec<(i64, String, String)> = tags::table
-            .filter(tags::name_key.eq_any(&looks.keys).or(tags::id.eq_any(&looks.ids)))
-            .select((tags::id, tags::name, tags::name_key))
-            .load(conn)?;
-        for (id, name, key) in rows {
-            found.by_id.insert(id, name);
-            found.by_key.insert(key, id);
+        let by_id: Vec<(i64, String)> =
+            tags::table.filter(tags::id.eq_any(&looks.ids)).select((tags::id, tags::name)).load(conn)?;
+        found.by_id.extend(by_id);
+        for (key, tag) in crate::tags::names::meant(&looks.keys, conn)? {
+            found.by_id.insert(tag.id, tag.name);
+            found.by_key.insert(key, tag.id);
         }
         Ok(found)
     }

@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::form::{self, Action};
 use super::rule::MOST_CONDITIONS;
+use super::sets::Sets;
 use super::values::{Offer, fitting};
 use super::{Rule, stored};
 use crate::db::Db;
@@ -64,12 +65,12 @@ struct Offers {
 /// `GET /customers/filter/values/{field}`: options for the listbox. What was typed is the one parameter there is,
 /// whatever the hole is called.
 pub async fn values(
-    db: Data<Db>,
+    sets: Data<Sets>,
     field: Path<String>,
     typed: Query<Vec<(String, String)>>,
     _: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let typed = typed.into_inner().pop().map(|(_, value)| value).unwrap_or_default();
-    let offers = db.read(move |conn| Ok::<_, Error>(fitting(&field, &typed, conn)?)).await?;
+    let offers = sets.read(move |at| Ok::<_, Error>(fitting(&field, &typed, stamp(Utc::now()), at)?)).await?;
     web::show(&Offers { offers })
 }

@@ -21,6 +21,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 pub use journal::Position;
 use roaring::RoaringBitmap;
+use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -145,6 +146,11 @@ impl Snapshot<'_> {
     /// Everybody one condition is true for, at a moment. Rows of customers that are gone may be among them.
     pub fn answer(&mut self, source: &Source, now: NaiveDateTime) -> QueryResult<Arc<Ids>> {
         self.cache.clone().answer(source, &mut Stand { conn: self.conn, at: self.at, now })
+    }
+
+    /// How many customers carry each tag, as it was a minute ago at most: for an order, not to be told.
+    pub fn sizes_of_tags(&mut self, now: NaiveDateTime) -> QueryResult<Arc<HashMap<i64, i64>>> {
+        self.cache.clone().sizes(&mut Stand { conn: self.conn, at: self.at, now })
     }
 
     /// Every customer there is.

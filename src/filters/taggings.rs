@@ -7,6 +7,7 @@ use super::texts::literal;
 use crate::db::nodes::On;
 use crate::db::schema::{taggings, tags};
 use crate::fold::fold;
+use crate::tags::taggings as tags_of;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -23,14 +24,23 @@ pub enum Tagged {
     Named(String),
     /// With this tag, between two moments.
     Within(i64, Span),
-    /// With any tag, between two moments.
-    Meanwhile(Vec<Span>),
     /// With this tag, from one of these places.
     From(i64, &'static [&'static str]),
+    /// Whose answer may have changed with time: given, with whatever tag, between two of these moments, or over since
+    /// the first of those two and not before.
+    Moved { given: Vec<Span>, over: (NaiveDateTime, NaiveDateTime) },
 }
 
 impl Tagged {
+    /// The row and that it lasts: what is over is in no answer.
     pub fn on(&self, now: NaiveDateTime) -> On<taggings::table> {
+        match self {
+            Tagged::Moved { .. } => self.of(now),
+            _ => Box::new(self.of(now).and(tags_of::on(now))),
+        }
+    }
+
+    fn of(&self, now: NaiveDateTime) -> On<taggings::table> {
         match self {
             Tagged::With(ids) => with(ids),
             Tagged::Besides(ids) => Box::new(diesel::dsl::not(taggings::tag_id.eq_any(ids.clone()))),
@@ -40,17 +50,25 @@ impl Tagged {
                 Box::new(taggings::tag_id.eq_any(tags::table.filter(fits).select(tags::id)))
             }
             Tagged::Within(id, span) => Box::new(taggings::tag_id.eq(*id).and(during(span, now))),
-            Tagged::Meanwhile(spans) => super::ask::any(spans.iter().map(|span| during(span, now)).collect()),
             Tagged::From(id, places) => Box::new(taggings::tag_id.eq(*id).and(taggings::source.eq_any(*places))),
+            Tagged::Moved { given, over: (from, to) } => {
+                let end = || taggings::expires_at.assume_not_null();
+                let over: On<taggings::table> = Box::new(end().gt(*from).and(end().le(*to)));
+                let given = given.iter().map(|span| during(span, now));
+                super::ask::any(given.chain([over]).collect())
+            }
         }
     }
 
-    /// Who was tagged while an end passed, with whatever tag: few, and found by time alone.
-    pub fn passed(&self, from: NaiveDateTime, to: NaiveDateTime) -> Option<Tagged> {
-        let Tagged::Within(_, span) = self else { return None };
+    /// Who was tagged while an end passed, or whose tagging ended meanwhile, with whatever tag: few, and found by time
+    /// alone.
+    pub fn passed(&self, from: NaiveDateTime, to: NaiveDateTime) -> Tagged {
         let passed = |length| Span { from: Some(Edge::At(from + length)), before: Some(Edge::At(to + length)) };
-        let passed: Vec<Span> = span.moving().map(passed).collect();
-        (!passed.is_empty()).then_some(Tagged::Meanwhile(passed))
+        let given = match self {
+            Tagged::Within(_, span) => span.moving().map(passed).collect(),
+            _ => Vec::new(),
+        };
+        Tagged::Moved { given, over: (from, to) }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Values to offer while a person types into the builder: tags by name, and what is there in fields with few values.
 
 use super::fields::{Fields, Place, Scope, countries};
+use super::sets::Snapshot;
 use super::texts::literal;
 use crate::db::Conn;
-use crate::db::schema::{custom_values, customers, purchases, segments, taggings, tags};
+use crate::db::schema::{custom_values, customers, purchases, segments};
 use crate::fold::fold;
+use crate::tags::{Tag, suggest};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// One offer: what it fills in, how it is shown, how many customers have it.
@@ -22,26 +25,19 @@ const MOST: i64 = 8;
 pub const OFFERED: &[&str] = &["country", "city", "language", "product"];
 
 /// Offers that fit what was typed, the most frequent first. Unknown fields offer nothing.
-pub fn fitting(field: &str, typed: &str, conn: &mut Conn) -> QueryResult<Vec<Offer>> {
+pub fn fitting(field: &str, typed: &str, now: NaiveDateTime, at: &mut Snapshot) -> QueryResult<Vec<Offer>> {
     let typed = &typed.replace('\0', "");
+    let conn: &mut Conn = at;
     let pattern = format!("%{}%", literal(&fold(typed)));
     match field {
         "tags" => {
-            let carried =
-                taggings::table.filter(taggings::tag_id.eq(tags::id)).count().single_value().assume_not_null();
-            let rows: Vec<(String, String, i64)> = tags::table
-                .filter(tags::name_folded.like(pattern).escape('\\'))
-                .select((tags::name, tags::colour, carried))
-                .order((carried.desc(), tags::name_folded))
-                .limit(MOST)
-                .load(conn)?;
-            let offer = |(name, colour, customers): (String, String, i64)| Offer {
-                value: name.clone(),
-                label: name,
-                colour: Some(colour),
+            let offer = |(tag, customers): (Tag, i64)| Offer {
+                value: tag.name.clone(),
+                label: tag.name,
+                colour: Some(tag.colour),
                 customers: Some(customers),
             };
-            Ok(rows.into_iter().map(offer).collect())
+            Ok(suggest::fitting(typed, MOST as usize, now, at)?.into_iter().map(offer).collect())
         }
         "segments" => {
             let rows: Vec<String> = segments::table

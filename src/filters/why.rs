@@ -57,7 +57,10 @@ pub fn explain(filter: &Filter, customer_id: i64, conn: &mut Conn) -> QueryResul
     let Some(customer) = Customer::find(customer_id, conn)? else { return Ok(None) };
     let facts = Facts {
         consents: Consents::of(customer_id, conn)?,
-        tags: tags::of_customer(customer_id, conn)?.into_iter().map(|tagging| tagging.tag.name).collect(),
+        tags: tags::of_customer(customer_id, filter.clock().stamp(), conn)?
+            .into_iter()
+            .map(|tagging| tagging.tag.name)
+            .collect(),
         custom: custom_fields::of_customers(&[customer_id], conn)?.remove(&customer_id).unwrap_or_default(),
         customer,
     };

@@ -6,6 +6,7 @@ use crate::custom_fields::{self, CustomField};
 use crate::customers::{Channel, Consent, Customer, Draft};
 use crate::db::Conn;
 use crate::db::schema::{consents, customers, import_lines, taggings};
+use crate::tags::{self, Mark, Source};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -84,7 +85,7 @@ pub struct People {
 impl People {
     /// Finds everybody the lines name by any key, with their consents, tags and values of `fields`, in a handful of
     /// questions.
-    pub fn load(import: i64, wishes: &[&Wish], fields: &[Option<CustomField>], conn: &mut Conn) -> QueryResult<People> {
+    pub fn load(hand: &Hand, wishes: &[&Wish], fields: &[Option<CustomField>], conn: &mut Conn) -> QueryResult<People> {
         let mut people = People::default();
         let values = |key: Key| -> Vec<&str> {
             let mut values: Vec<&str> = wishes.iter().filter_map(|wish| wish.key(key)).collect();
@@ -110,7 +111,7 @@ impl People {
             people.take_in(found);
         }
         people.load_custom(fields, conn)?;
-        people.load_rest(import, conn)?;
+        people.load_rest(hand, conn)?;
         Ok(people)
     }
 
@@ -147,7 +148,7 @@ impl People {
     }
 
     /// Consents, tags and earlier lines of those found.
-    fn load_rest(&mut self, import: i64, conn: &mut Conn) -> QueryResult<()> {
+    fn load_rest(&mut self, hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
         let ids: Vec<i64> = self.by_id.keys().copied().collect();
         for some in ids.chunks(CHUNK) {
             let given: Vec<(i64, String, String)> = consents::table
@@ -161,15 +162,16 @@ impl People {
                     *self.all[self.by_id[&id]].now.consent(channel) = state;
                 }
             }
-            let tags: Vec<(i64, i64)> = taggings::table
+            let carried: Vec<(i64, i64)> = taggings::table
                 .filter(taggings::customer_id.eq_any(some))
+                .filter(tags::on(hand.at))
                 .select((taggings::customer_id, taggings::tag_id))
                 .load(conn)?;
-            for (id, tag) in tags {
+            for (id, tag) in carried {
                 self.all[self.by_id[&id]].now.tags.insert(tag);
             }
             let lines: Vec<(Option<i64>, Option<i64>)> = import_lines::table
-                .filter(import_lines::import_id.eq(import))
+                .filter(import_lines::import_id.eq(hand.import))
                 .filter(import_lines::customer_id.eq_any(some))
                 .group_by(import_lines::customer_id)
                 .select((import_lines::customer_id, diesel::dsl::max(import_lines::line)))
@@ -240,4 +242,12 @@ pub struct Hand {
     pub actor: String,
     pub agent_id: Option<i64>,
     pub at: NaiveDateTime,
+}
+
+impl Hand {
+    /// What is kept with each tagging.
+    pub fn mark(&self) -> Mark {
+        let (source, lasting) = (Source::Import(self.import), tags::Lasting::Unsaid);
+        Mark { actor: self.actor.clone(), agent_id: self.agent_id, source, at: self.at, lasting }
+    }
 }

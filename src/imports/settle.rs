@@ -9,16 +9,18 @@ use super::run::{Asked, Ground};
 use super::{store, whom};
 use crate::customers::{Consent, Draft};
 use crate::db::Conn;
-use crate::db::schema::tags;
 use crate::fold;
-use crate::tags::Tag;
+use crate::tags::{Tag, families, names};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
-/// The tags that lines name, by the form names are unique by.
+/// The tags that lines name, by the form names are unique by, and the families of all tags.
 #[derive(Default)]
-pub struct Tags(HashMap<String, i64>);
+pub struct Tags {
+    named: HashMap<String, i64>,
+    families: HashMap<i64, i64>,
+}
 
 impl Tags {
     /// Looks up every name the lines use at once.
@@ -27,23 +29,23 @@ impl Tags {
         let mut keys: Vec<String> = names.map(|name| fold::key(name)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let mut found = HashMap::new();
-        for some in keys.chunks(super::people::CHUNK) {
-            let rows: Vec<(String, i64)> =
-                tags::table.filter(tags::name_key.eq_any(some)).select((tags::name_key, tags::id)).load(conn)?;
-            found.extend(rows);
-        }
-        Ok(Tags(found))
+        let named = names::meant(&keys, conn)?.into_iter().map(|(key, tag)| (key, tag.id)).collect();
+        Ok(Tags { named, families: families::of_all(conn)? })
     }
     fn get(&self, name: &str) -> Option<i64> {
-        self.0.get(&fold::key(name)).copied()
+        self.named.get(&fold::key(name)).copied()
+    }
+    /// True for another tag of the same family.
+    fn excludes(&self, tag: i64, other: i64) -> bool {
+        let family = self.families.get(&tag);
+        tag != other && family.is_some() && family == self.families.get(&other)
     }
     fn made(&mut self, name: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<i64> {
         if let Some(id) = self.get(name) {
             return Ok(id);
         }
         let (tag, _) = Tag::find_or_create(name, conn, at)?;
-        self.0.insert(fold::key(name), tag.id);
+        self.named.insert(fold::key(name), tag.id);
         Ok(tag.id)
     }
 }
@@ -51,7 +53,7 @@ impl Tags {
 /// Settles the lines of a batch, each as the earlier ones left things, and writes what they came to.
 pub fn land(lines: &[Asked<'_>], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<Vec<Settled>> {
     let wishes: Vec<&Wish> = lines.iter().map(|line| &line.wish).collect();
-    let mut people = People::load(ground.hand.import, &wishes, ground.fields, conn)?;
+    let mut people = People::load(ground.hand, &wishes, ground.fields, conn)?;
     let mut tags = Tags::load(&wishes, ground.plan, conn)?;
     let mut settled = Vec::with_capacity(lines.len());
     for line in lines {
@@ -207,7 +209,9 @@ fn put_tags(wish: &Wish, now: &mut State, tags: &mut Tags, ground: &Ground<'_>, 
         now.tags.clear();
     }
     for name in wish.tags.on.iter().chain(&ground.plan.tag) {
-        now.tags.insert(tags.made(name, ground.hand.at, conn)?);
+        let tag = tags.made(name, ground.hand.at, conn)?;
+        now.tags.retain(|other| !tags.excludes(tag, *other));
+        now.tags.insert(tag);
     }
     for tag in wish.tags.off.iter().filter(|_| takes).filter_map(|name| tags.get(name)) {
         now.tags.remove(&tag);

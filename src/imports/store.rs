@@ -9,12 +9,13 @@ use super::run::Ground;
 use crate::custom_fields::many::{self, Held};
 use crate::customers::{Consent, Draft};
 use crate::db::Conn;
-use crate::db::schema::{consents, customers, import_lines, import_remarks, taggings};
+use crate::db::schema::{consents, customers, import_lines, import_remarks};
 use crate::each;
 use crate::fold::fold;
+use crate::tags;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Insertable)]
 #[diesel(table_name = customers, treat_none_as_default_value = false)]
@@ -118,18 +119,6 @@ struct NewConsent {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = taggings, treat_none_as_default_value = false)]
-struct NewTagging {
-    customer_id: i64,
-    tag_id: i64,
-    tagged_at: NaiveDateTime,
-    actor: String,
-    agent_id: Option<i64>,
-    source: &'static str,
-    source_id: Option<i64>,
-}
-
-#[derive(Insertable)]
 #[diesel(table_name = import_lines, treat_none_as_default_value = false)]
 struct NewLine {
     import_id: i64,
@@ -155,7 +144,8 @@ pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> Quer
     let hand = ground.hand;
     create(&mut people.all, hand, conn)?;
     let nothing = State::default();
-    let (mut given, mut worn) = (Vec::new(), Vec::new());
+    let (mut given, mark) = (Vec::new(), hand.mark());
+    let (mut on, mut off) = (BTreeMap::<i64, Vec<i64>>::new(), BTreeMap::<i64, Vec<i64>>::new());
     for person in &people.all {
         let Some(id) = person.id else { continue };
         if person.stored.as_ref() == Some(&person.now) {
@@ -184,26 +174,22 @@ pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> Quer
                 });
             }
         }
-        let off: Vec<i64> = old.tags.difference(&person.now.tags).copied().collect();
-        if !off.is_empty() {
-            let hers = taggings::table.filter(taggings::customer_id.eq(id)).filter(taggings::tag_id.eq_any(off));
-            diesel::delete(hers).execute(conn)?;
+        for tag in old.tags.difference(&person.now.tags) {
+            off.entry(*tag).or_default().push(id);
         }
-        worn.extend(person.now.tags.difference(&old.tags).map(|tag| NewTagging {
-            customer_id: id,
-            tag_id: *tag,
-            tagged_at: hand.at,
-            actor: hand.actor.clone(),
-            agent_id: hand.agent_id,
-            source: "import",
-            source_id: Some(hand.import),
-        }));
+        for tag in person.now.tags.difference(&old.tags) {
+            on.entry(*tag).or_default().push(id);
+        }
     }
     for some in given.chunks(CHUNK) {
         each!(conn, c => diesel::insert_into(consents::table).values(some).execute(c))?;
     }
-    for some in worn.chunks(CHUNK) {
-        each!(conn, c => diesel::insert_into(taggings::table).values(some).on_conflict_do_nothing().execute(c))?;
+    // What makes way for another of its family goes as that comes.
+    for (tag, ids) in on {
+        tags::put_on(&ids, tag, &mark, conn)?;
+    }
+    for (tag, ids) in off {
+        tags::take_off(&ids, tag, &mark, conn)?;
     }
     custom(&people.all, ground, conn)
 }

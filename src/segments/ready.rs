@@ -1,4 +1,4 @@
-//! Keeps the answers of saved segments at hand: after a start, after a large change, and when a new day begins and
+//! Keeps the answers of saved segments at hand, and tidies up behind what is over: after a start, after a large change, and when a new day begins and
 //! "the last 90 days" are other days. Whoever opens a page then finds them known; without this she would be answered as
 //! truly, only later.
 
@@ -6,7 +6,8 @@ use super::{Segment, sizes};
 use crate::db::{Db, Trouble, changes};
 use crate::filters::ask::Source;
 use crate::filters::sets::{Position, Sets};
-use crate::workspace::Workspace;
+use crate::tags;
+use crate::workspace::{Workspace, stamp};
 use chrono::{NaiveDateTime, Utc};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ pub async fn keep(sets: Sets, db: Db) {
         let done = actix_web::web::block(move || {
             if due {
                 changes::trim(KEPT_CHANGES, &db)?;
+                tags::past::sweep(stamp(Utc::now()), &db)?;
             }
             let at = refresh(&sets, seen.filter(|_| !due))?;
             if due {

@@ -2,12 +2,14 @@
 //! type-ahead that adds. Every step is a form of its own; htmx swaps the piece, without it a whole page comes back.
 
 use super::suggest::{Suggestions, suggest};
-use super::{Mark, Source, Tag, taggings};
+use super::{Lasting, put};
+use super::{Mark, Source, Tag, Told, lasting, taggings};
 use crate::agents::Caller;
 use crate::customers::{Customer, profile};
 use crate::db::{Conn, Db};
+use crate::filters::sets::Sets;
 use crate::web::{self, Chrome, Error, Htmx, see_other};
-use crate::workspace::stamp;
+use crate::workspace::{Clock, Workspace, stamp};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path, Query};
@@ -46,10 +48,11 @@ impl From {
 pub struct Editor {
     pub customer_id: i64,
     pub called: String,
-    pub tags: Vec<Tag>,
+    pub tags: Vec<Told>,
     pub from: From,
-    /// What was typed and could not be a tag.
+    /// What was typed and could not be a tag, or not for so long.
     pub typed: String,
+    pub lasting: String,
     pub problem: Option<String>,
     /// True when somebody asked for it just now.
     pub focus: bool,
@@ -57,17 +60,23 @@ pub struct Editor {
 impl askama::filters::HtmlSafe for Editor {}
 
 impl Editor {
-    pub fn of(customer: &Customer, from: From, conn: &mut Conn) -> diesel::QueryResult<Editor> {
-        let mut carried = taggings::of_customers(&[customer.id], conn)?;
+    pub fn of(customer: &Customer, from: From, clock: &Clock, conn: &mut Conn) -> diesel::QueryResult<Editor> {
+        let carried = taggings::of_customer(customer.id, clock.stamp(), conn)?;
         Ok(Editor {
             customer_id: customer.id,
             called: customer.called(),
-            tags: carried.remove(&customer.id).unwrap_or_default(),
+            tags: Told::all(carried, clock),
             from,
             typed: String::new(),
+            lasting: String::new(),
             problem: None,
             focus: false,
         })
+    }
+
+    /// What was typed comes back with the reason why it is not there.
+    pub fn refuse(&mut self, typed: Typed, problem: String) {
+        (self.typed, self.lasting, self.problem, self.focus) = (typed.name, typed.lasting, Some(problem), true);
     }
 
     /// The element that is drawn anew after a step: on a profile tags tell more than themselves.
@@ -85,7 +94,7 @@ impl Editor {
 pub struct Chips {
     pub customer_id: i64,
     pub called: String,
-    pub tags: Vec<Tag>,
+    pub tags: Vec<Told>,
 }
 impl askama::filters::HtmlSafe for Chips {}
 
@@ -94,7 +103,7 @@ impl Chips {
     const SHOWN: usize = 4;
 
     /// The first few tags; the rest is a number.
-    pub fn shown(&self) -> &[Tag] {
+    pub fn shown(&self) -> &[Told] {
         &self.tags[..self.tags.len().min(Chips::SHOWN)]
     }
 
@@ -124,16 +133,46 @@ pub struct Asked {
     from: From,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Typed {
     #[serde(default)]
-    name: String,
+    pub name: String,
+    /// How long: in a field of its own, or behind the name.
+    #[serde(default, rename = "for")]
+    pub lasting: String,
     #[serde(default)]
     from: From,
 }
 
+/// A tag by its clean name, and until when.
+struct Asking {
+    name: String,
+    lasting: Lasting,
+}
+
+impl Typed {
+    /// What somebody called so as a whole is meant as a whole: there may be a tag `Trial for 7 days`.
+    fn read(&self, clock: &Clock, conn: &mut Conn) -> Result<Result<Asking, String>, Error> {
+        let (name, time) = match Tag::find(&self.name, conn)? {
+            Some(_) => (self.name.as_str(), None),
+            None => lasting::split(&self.name),
+        };
+        let asking = || -> Result<Asking, String> {
+            let lasting = lasting::typed(time.unwrap_or(&self.lasting), clock)?;
+            Ok(Asking { name: Tag::clean(name)?, lasting })
+        };
+        Ok(asking())
+    }
+}
+
 fn customer(id: i64, conn: &mut Conn) -> Result<Customer, Error> {
     Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))
+}
+
+/// The editor as it is for her now.
+fn open(id: i64, from: From, conn: &mut Conn) -> Result<Editor, Error> {
+    let clock = Workspace::load(conn)?.clock();
+    Ok(Editor::of(&customer(id, conn)?, from, &clock, conn)?)
 }
 
 /// `GET /customers/{id}/tags/edit`: the open editor.
@@ -145,12 +184,7 @@ pub async fn edit(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Error> {
     let (id, from) = (id.into_inner(), asked.from);
-    let mut editor = db
-        .read(move |conn| {
-            let customer = customer(id, conn)?;
-            Ok::<_, Error>(Editor::of(&customer, from, conn)?)
-        })
-        .await?;
+    let mut editor = db.read(move |conn| open(id, from, conn)).await?;
     editor.focus = true;
     match htmx.is_fragment() {
         true => web::show(&editor),
@@ -164,8 +198,9 @@ pub async fn close(db: Data<Db>, htmx: Htmx, id: Path<i64>) -> Result<HttpRespon
     let chips = db
         .read(move |conn| {
             let customer = customer(id, conn)?;
-            let tags = taggings::of_customers(&[id], conn)?.remove(&id).unwrap_or_default();
-            Ok::<_, Error>(Chips { customer_id: id, called: customer.called(), tags })
+            let clock = Workspace::load(conn)?.clock();
+            let carried = taggings::of_customer(id, clock.stamp(), conn)?;
+            Ok::<_, Error>(Chips { customer_id: id, called: customer.called(), tags: Told::all(carried, &clock) })
         })
         .await?;
     match htmx.is_fragment() {
@@ -184,19 +219,23 @@ pub async fn add(
     Form(typed): Form<Typed>,
 ) -> Result<HttpResponse, Error> {
     let (id, from) = (id.into_inner(), typed.from);
-    let name = match Tag::clean(&typed.name) {
-        Ok(name) => name,
-        Err(problem) => return refuse(&db, Page { chrome, htmx, caller }, id, typed, problem).await,
-    };
-    let acting = caller.clone();
-    db.write(move |conn| {
+    let (acting, asked) = (caller.clone(), typed.clone());
+    let done = db.write(move |conn| {
         let customer = customer(id, conn)?;
-        let mark = Mark::of(&acting, from.source(), stamp(Utc::now()));
+        let clock = Workspace::load(conn)?.clock();
+        let Asking { name, lasting } = match asked.read(&clock, conn)? {
+            Ok(asking) => asking,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let mark = Mark::of(&acting, from.source(), clock.stamp()).lasting(lasting);
         let (tag, _) = Tag::find_or_create(&name, conn, mark.at)?;
-        Ok::<_, Error>(taggings::add(customer.id, tag.id, &mark, conn)?)
-    })
-    .await?;
-    changed(&db, Page { chrome, htmx, caller }, id, from).await
+        Ok::<_, Error>(Ok(put::add(customer.id, tag.id, &mark, conn)?))
+    });
+    let page = Page { chrome, htmx, caller };
+    match done.await? {
+        Ok(_) => changed(&db, page, id, from).await,
+        Err(problem) => refuse(&db, page, id, typed, problem).await,
+    }
 }
 
 /// `POST /customers/{id}/taggings/{tag_id}/remove`.
@@ -209,10 +248,11 @@ pub async fn remove(
     Form(typed): Form<Typed>,
 ) -> Result<HttpResponse, Error> {
     let (id, tag_id) = ids.into_inner();
+    let mark = Mark::of(&caller, typed.from.source(), stamp(Utc::now()));
     db.write(move |conn| {
         let customer = customer(id, conn)?;
         // Gone already is what was wanted.
-        Ok::<_, Error>(taggings::remove(customer.id, tag_id, conn)?)
+        Ok::<_, Error>(put::remove(customer.id, tag_id, &mark, conn)?)
     })
     .await?;
     changed(&db, Page { chrome, htmx, caller }, id, typed.from).await
@@ -232,12 +272,7 @@ async fn changed(db: &Db, page: Page, id: i64, from: From) -> Result<HttpRespons
         (From::Profile, false) => Ok(see_other(&format!("/customers/{id}"))),
         (From::List, false) => Ok(see_other(&format!("/customers/{id}/tags/edit?from=list"))),
         (From::List, true) => {
-            let mut editor = db
-                .read(move |conn| {
-                    let customer = customer(id, conn)?;
-                    Ok::<_, Error>(Editor::of(&customer, from, conn)?)
-                })
-                .await?;
+            let mut editor = db.read(move |conn| open(id, from, conn)).await?;
             editor.focus = true;
             web::show(&editor)
         }
@@ -248,15 +283,10 @@ async fn changed(db: &Db, page: Page, id: i64, from: From) -> Result<HttpRespons
 async fn refuse(db: &Db, page: Page, id: i64, typed: Typed, problem: String) -> Result<HttpResponse, Error> {
     let Page { chrome, htmx, caller } = page;
     if typed.from == From::Profile && htmx.is_fragment() {
-        return profile::piece(db, chrome, caller, id, Some((typed.name, problem))).await;
+        return profile::piece(db, chrome, caller, id, Some((typed, problem))).await;
     }
-    let mut editor = db
-        .read(move |conn| {
-            let customer = customer(id, conn)?;
-            Ok::<_, Error>(Editor::of(&customer, typed.from, conn)?)
-        })
-        .await?;
-    (editor.typed, editor.problem, editor.focus) = (typed.name, Some(problem), true);
+    let mut editor = db.read(move |conn| open(id, typed.from, conn)).await?;
+    editor.refuse(typed, problem);
     match htmx.is_fragment() {
         true => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &editor),
         false => web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &EditPage { chrome, editor }),
@@ -273,10 +303,11 @@ pub struct Begun {
 }
 
 /// `GET /tags/suggest`: the options under the input.
-pub async fn offers(db: Data<Db>, caller: Caller, begun: Query<Begun>) -> Result<HttpResponse, Error> {
+pub async fn offers(sets: Data<Sets>, caller: Caller, begun: Query<Begun>) -> Result<HttpResponse, Error> {
     let Begun { q, name, customer } = begun.into_inner();
     let typed = if q.is_empty() { name } else { q };
     let asked = typed.clone();
-    let found = db.read(move |conn| Ok::<_, Error>(suggest(&asked, customer, caller.agent_id, conn)?)).await?;
+    let now = stamp(Utc::now());
+    let found = sets.read(move |at| Ok::<_, Error>(suggest(&asked, customer, caller.agent_id, now, at)?)).await?;
     web::show(&Options { typed, found })
 }

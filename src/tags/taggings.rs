@@ -1,13 +1,11 @@
-//! The fact that a customer carries a tag: since when, by whom, from where.
+//! The fact that a customer carries a tag: since when, by whom, from where, until when. What puts tags on and takes them
+//! off is in [`put`](super::put).
 
 use super::Tag;
 use crate::agents::Caller;
-use crate::customers::touch;
 use crate::db::Conn;
 use crate::db::schema::{taggings, tags};
-use crate::each;
-use crate::workspace::stamp;
-use chrono::{NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -21,6 +19,8 @@ pub enum Source {
     Import(i64),
     Campaign(i64),
     Api,
+    /// Where tags are looked after. There they end, and none begins.
+    Tags,
 }
 
 impl Source {
@@ -33,6 +33,7 @@ impl Source {
             Source::Import(_) => "import",
             Source::Campaign(_) => "campaign",
             Source::Api => "api",
+            Source::Tags => "tags",
         }
     }
 
@@ -53,6 +54,7 @@ impl Source {
             "import" => Source::Import(id.unwrap_or(0)),
             "campaign" => Source::Campaign(id.unwrap_or(0)),
             "api" => Source::Api,
+            "tags" => Source::Tags,
             _ => return None,
         })
     }
@@ -69,22 +71,38 @@ impl Source {
             Source::Campaign(0) => "by a campaign".into(),
             Source::Campaign(id) => format!("by campaign {id}"),
             Source::Api => "through the API".into(),
+            Source::Tags => "in the tag manager".into(),
         }
     }
 }
 
-/// Who tags, from where, when: kept with each tagging.
+/// Until when somebody wants a tag to be carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lasting {
+    /// Nothing was said: a new tagging has no end, and one that is there keeps its own.
+    #[default]
+    Unsaid,
+    Ever,
+    Until(NaiveDateTime),
+}
+
+/// Who tags, from where, when, until when: kept with each tagging.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     pub actor: String,
     pub agent_id: Option<i64>,
     pub source: Source,
     pub at: NaiveDateTime,
+    pub lasting: Lasting,
 }
 
 impl Mark {
     pub fn of(caller: &Caller, source: Source, at: NaiveDateTime) -> Mark {
-        Mark { actor: caller.name.clone(), agent_id: caller.agent_id, source, at }
+        Mark { actor: caller.name.clone(), agent_id: caller.agent_id, source, at, lasting: Lasting::default() }
+    }
+
+    pub fn lasting(self, lasting: Lasting) -> Mark {
+        Mark { lasting, ..self }
     }
 }
 
@@ -95,65 +113,53 @@ pub struct Tagging {
     pub at: NaiveDateTime,
     pub actor: String,
     pub source: Source,
+    pub expires_at: Option<NaiveDateTime>,
 }
 
-/// False when she carries it already: who came first stays.
-pub fn add(customer_id: i64, tag_id: i64, mark: &Mark, conn: &mut Conn) -> QueryResult<bool> {
-    let row = (
-        taggings::customer_id.eq(customer_id),
-        taggings::tag_id.eq(tag_id),
-        taggings::tagged_at.eq(mark.at),
-        taggings::actor.eq(&mark.actor),
-        taggings::agent_id.eq(mark.agent_id),
-        taggings::source.eq(mark.source.key()),
-        taggings::source_id.eq(mark.source.id()),
-    );
-    let added = each!(conn, c => diesel::insert_into(taggings::table).values(row).on_conflict_do_nothing().execute(c))?;
-    if added > 0 {
-        touch(customer_id, mark.at, conn)?;
-    }
-    Ok(added > 0)
-}
-
-/// False when she did not carry it.
-pub fn remove(customer_id: i64, tag_id: i64, conn: &mut Conn) -> QueryResult<bool> {
-    let removed = diesel::delete(taggings::table.find((customer_id, tag_id))).execute(conn)? > 0;
-    if removed {
-        touch(customer_id, stamp(Utc::now()), conn)?;
-    }
-    Ok(removed)
+/// True while a tagging lasts. One whose time has passed does not exist for anybody, whether or not its row is still
+/// there; so this stands in every question about tags.
+#[diesel::dsl::auto_type]
+pub fn on(now: NaiveDateTime) -> _ {
+    taggings::expires_at.is_null().or(taggings::expires_at.assume_not_null().gt(now))
 }
 
 /// The tags of a page of customers by name, in one query. Who carries none is not in the map.
-pub fn of_customers(ids: &[i64], conn: &mut Conn) -> QueryResult<HashMap<i64, Vec<Tag>>> {
-    let rows: Vec<(i64, Tag)> = taggings::table
+pub fn of_customers(ids: &[i64], now: NaiveDateTime, conn: &mut Conn) -> QueryResult<HashMap<i64, Vec<Tagging>>> {
+    type Row = (i64, Tag, NaiveDateTime, String, String, Option<i64>, Option<NaiveDateTime>);
+    let rows: Vec<Row> = taggings::table
         .inner_join(tags::table)
         .filter(taggings::customer_id.eq_any(ids.to_vec()))
+        .filter(on(now))
         .order((tags::name_folded, tags::id))
-        .select((taggings::customer_id, Tag::as_select()))
+        .select((
+            taggings::customer_id,
+            Tag::as_select(),
+            taggings::tagged_at,
+            taggings::actor,
+            taggings::source,
+            taggings::source_id,
+            taggings::expires_at,
+        ))
         .load(conn)?;
-    let mut carried: HashMap<i64, Vec<Tag>> = HashMap::new();
-    for (id, tag) in rows {
-        carried.entry(id).or_default().push(tag);
+    let mut carried: HashMap<i64, Vec<Tagging>> = HashMap::new();
+    for (id, tag, at, actor, source, source_id, expires_at) in rows {
+        let source = Source::parse(&source, source_id).unwrap_or(Source::Profile);
+        carried.entry(id).or_default().push(Tagging { tag, at, actor, source, expires_at });
     }
     Ok(carried)
 }
 
 /// What one customer carries and why, by name.
-pub fn of_customer(id: i64, conn: &mut Conn) -> QueryResult<Vec<Tagging>> {
-    let rows: Vec<(Tag, NaiveDateTime, String, String, Option<i64>)> = taggings::table
-        .inner_join(tags::table)
-        .filter(taggings::customer_id.eq(id))
-        .order((tags::name_folded, tags::id))
-        .select((Tag::as_select(), taggings::tagged_at, taggings::actor, taggings::source, taggings::source_id))
+pub fn of_customer(id: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Tagging>> {
+    Ok(of_customers(&[id], now, conn)?.remove(&id).unwrap_or_default())
+}
+
+/// How many customers carry each tag that anybody carries.
+pub(crate) fn sizes(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<HashMap<i64, i64>> {
+    let rows: Vec<(i64, i64)> = taggings::table
+        .filter(on(now))
+        .group_by(taggings::tag_id)
+        .select((taggings::tag_id, diesel::dsl::count_star()))
         .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(tag, at, actor, source, source_id)| Tagging {
-            tag,
-            at,
-            actor,
-            source: Source::parse(&source, source_id).unwrap_or(Source::Profile),
-        })
-        .collect())
+    Ok(rows.into_iter().collect())
 }

@@ -59,7 +59,8 @@ fn tag(customer: i64, name: &str, conn: &mut Conn) {
 
 fn untag(customer: i64, name: &str, conn: &mut Conn) {
     let tag = Tag::find(name, conn).expect("tags").expect("the tag");
-    assert!(tags::remove(customer, tag.id, conn).expect("untagged"));
+    let mark = Mark::of(&Caller::command_line(), Source::Profile, clock().stamp());
+    assert!(tags::remove(customer, tag.id, &mark, conn).expect("untagged"));
 }
 
 fn delete_tag(name: &str, conn: &mut Conn) {

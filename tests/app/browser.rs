@@ -131,10 +131,10 @@ fn tags_typed_in_one_breath_all_stick() {
 
 /// The names of the tags a customer carries.
 fn carried(db: &Db, id: i64) -> Vec<String> {
-    let load =
-        |conn: &mut muster::db::Conn| Ok(muster::tags::of_customers(&[id], conn)?.remove(&id).unwrap_or_default());
-    let tags = db.read_now::<_, muster::db::Trouble>(load).expect("her tags");
-    tags.into_iter().map(|tag| tag.name).collect()
+    let now = chrono::Utc::now().naive_utc();
+    let load = |conn: &mut muster::db::Conn| Ok(muster::tags::of_customer(id, now, conn)?);
+    let carried = db.read_now::<_, muster::db::Trouble>(load).expect("her tags");
+    carried.into_iter().map(|tagging| tagging.tag.name).collect()
 }
 
 #[test]
@@ -277,6 +277,56 @@ fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
     });
 }
 
+#[test]
+fn tags_are_renamed_merged_and_archived_and_one_is_put_on_for_a_week() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let server = Server::start(&db);
+        browse(async {
+            let driver = Driver::start();
+            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            marketer.open("/tags").await;
+            marketer.click("[aria-label=\"Edit VIP-old\"]").await;
+            marketer.fill("#name", "Former").await;
+            marketer.press("Save tag").await;
+            marketer.sees("#tags", "Former").await;
+
+            marketer.click("[aria-label=\"Edit Former\"]").await;
+            marketer.press("Merge into another").await;
+            marketer.click("#into").await;
+            marketer.keys("vi").await;
+            marketer.sees("[role=option]", "VIP").await;
+            marketer.keys(Key::Down + Key::Enter).await;
+            marketer.sees("#merge .sum", "Carry VIP after").await;
+            marketer.sees("#merge .total:last-child", "4").await;
+            marketer.press("Merge: 1 customer gains VIP").await;
+            marketer.until("Former is gone", async |browser| !browser.text("#tags").await.contains("Former")).await;
+            assert_eq!(carried(&db, people.bo), ["VIP", "Wholesale"]);
+
+            marketer.click("[aria-label=\"Edit Wholesale\"]").await;
+            marketer.press("Archive").await;
+            marketer.until("it is put away", async |browser| !browser.text("#tags").await.contains("Wholesale")).await;
+            marketer.click("nav.tabs a[href*=archived]").await;
+            marketer.sees("#tags", "Wholesale").await;
+            marketer.press("Take out").await;
+            marketer.sees("#tags", "Nothing is archived").await;
+            assert_eq!(marketer.complaints().await, [""; 0]);
+            marketer.close().await;
+
+            let agent = signed_in(&driver, &server, Role::Agent).await;
+            let tags = format!("#customer-{}-tags", people.di);
+            agent.open(&format!("/customers/{}", people.di)).await;
+            agent.tab_to("[data-ahead]").await;
+            agent.keys(TypingData::from("FollowUp-Call for 7 days") + Key::Enter).await;
+            agent.sees(&tags, "FollowUp-Call").await;
+            agent.sees(".names .why", "7 days left, until ").await;
+            assert_eq!(carried(&db, people.di), ["FollowUp-Call"]);
+            assert_eq!(agent.complaints().await, [""; 0]);
+            agent.close().await;
+        });
+    });
+}
+
 /// Every page an admin can reach with a link, in both sizes, light and dark.
 #[test]
 fn no_page_complains_or_is_wider_than_the_window() {
@@ -297,6 +347,11 @@ fn no_page_complains_or_is_wider_than_the_window() {
             &edit,
             "/tags",
             "/tags/new",
+            "/tags/1/edit",
+            "/tags/1/delete",
+            "/tags/1/merge?into=%232",
+            "/tags?tab=near",
+            "/tags?tab=archived",
             "/segments",
             "/segments/new",
             "/views",

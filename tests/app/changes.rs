@@ -66,24 +66,25 @@ fn a_tag_is_put_on_taken_off_renamed_and_deleted() {
         let people = world(&db);
         let (vip, wholesale) = (tag("VIP", &db), tag("Wholesale", &db));
         let mark = Mark::of(&Caller::command_line(), Source::Api, later());
+        let after = Mark { at: later() + TimeDelta::hours(1), ..mark.clone() };
         let mut watch = Watch::over(&db);
         let put = watch.after(|conn| tags::add(people.di, vip.id, &mark, conn).unwrap());
         assert_eq!(put, [edited(&["updated_at"], &[people.di]), tagged(vip.id, &[people.di])]);
         assert_eq!(watch.after(|conn| tags::add(people.di, vip.id, &mark, conn).unwrap()), []);
-        let off = watch.after(|conn| tags::remove(people.di, vip.id, conn).unwrap());
+        let off = watch.after(|conn| tags::remove(people.di, vip.id, &after, conn).unwrap());
         assert_eq!(off, [edited(&["updated_at"], &[people.di]), tagged(vip.id, &[people.di])]);
-        assert_eq!(watch.after(|conn| tags::remove(people.di, vip.id, conn).unwrap()), []);
+        assert_eq!(watch.after(|conn| tags::remove(people.di, vip.id, &after, conn).unwrap()), []);
 
         let draft =
             |name: &str, description: &str| tags::Draft { description: description.into(), ..tags::Draft::named(name) };
         assert_eq!(watch.after(|conn| Tag::find_or_create("New", conn, later()).unwrap()), []);
         assert_eq!(watch.after(|conn| Tag::find_or_create("New", conn, later()).unwrap()), []);
-        assert_eq!(watch.after(|conn| vip.update(&draft("Gold", ""), conn).unwrap()), [names()]);
-        assert_eq!(watch.after(|conn| vip.update(&draft("GOLD", "Best"), conn).unwrap()), []);
+        assert_eq!(watch.after(|conn| vip.update(&draft("Gold", ""), conn, later()).unwrap()), [names()]);
+        assert_eq!(watch.after(|conn| vip.update(&draft("GOLD", "Best"), conn, later()).unwrap()), []);
         let three = [people.ana, people.cy, people.eva];
-        assert_eq!(watch.after(|conn| Tag::delete(vip.id, conn).unwrap()), [tagged(vip.id, &three)]);
+        assert_eq!(watch.after(|conn| Tag::delete(vip.id, &mark, conn).unwrap()), [tagged(vip.id, &three)]);
         let two = tagged(wholesale.id, &[people.bo, people.cy]);
-        assert_eq!(watch.after(|conn| Tag::delete(wholesale.id, conn).unwrap()), [two]);
+        assert_eq!(watch.after(|conn| Tag::delete(wholesale.id, &mark, conn).unwrap()), [two]);
     });
 }
 

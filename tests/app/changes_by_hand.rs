@@ -104,7 +104,13 @@ fn rows_come_and_go_by_any_statement() {
         assert_eq!(watch.after_sql(&change(&format!("customer_id = {di}"), bo, vip)), [tagged(vip, &[bo, di])]);
         let both = format!("customer_id = {bo}, tag_id = {old}");
         assert_eq!(watch.after_sql(&change(&both, di, vip)), [tagged(vip, &[di]), tagged(old, &[bo])]);
-        for set in ["tagged_at = '2020-01-01 00:00:00'", "source = 'api'", "source_id = 7", "actor = 'Mara'"] {
+        for set in [
+            "tagged_at = '2020-01-01 00:00:00'",
+            "source = 'api'",
+            "source_id = 7",
+            "actor = 'Mara'",
+            "expires_at = '2030-01-01 00:00:00'",
+        ] {
             assert_eq!(watch.after_sql(&change(set, cy, wholesale)), [tagged(wholesale, &[cy])], "{set}");
             assert_eq!(watch.after_sql(&change(set, cy, wholesale)), [], "{set}");
         }

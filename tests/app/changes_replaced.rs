@@ -128,7 +128,8 @@ fn a_replaced_row_of_the_other_tables_has_the_key_of_what_replaces_it() {
         let (ana, cy) = (people.ana, people.cy);
         let wholesale = vip + 2;
         let at = "'2026-01-01 00:00:00'";
-        let again = format!("INSERT OR REPLACE INTO taggings VALUES ({ana}, {vip}, {at}, 'x', NULL, 'api', NULL, NULL)");
+        let again =
+            format!("INSERT OR REPLACE INTO taggings VALUES ({ana}, {vip}, {at}, 'x', NULL, 'api', NULL, NULL)");
         assert_eq!(watch.after_sql(&again), [tagged(vip, &[ana])]);
         let onto =
             format!("UPDATE OR REPLACE taggings SET tag_id = {vip} WHERE customer_id = {cy} AND tag_id = {wholesale}");
@@ -151,7 +152,8 @@ fn foreign_keys_switched_off_hide_nothing() {
         assert_eq!(watch.after_sql(&off(&replace)), [rows(&[ana, new])]);
         let back = format!("INSERT INTO customers {NEW} VALUES ({ana}, 'X', NULL, NULL, NULL, {AT})");
         assert_eq!(watch.after_sql(&back), [rows(&[ana])], "she has the tags that were left behind");
-        let tagging = format!("INSERT INTO taggings VALUES ({di}, 99, '2026-01-01 00:00:00', 'x', NULL, 'api', NULL, NULL)");
+        let tagging =
+            format!("INSERT INTO taggings VALUES ({di}, 99, '2026-01-01 00:00:00', 'x', NULL, 'api', NULL, NULL)");
         assert_eq!(watch.after_sql(&off(&tagging)), [tagged(99, &[di])]);
 
         // A tag's name is there or not there for those who carry it still.

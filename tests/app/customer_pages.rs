@@ -129,7 +129,7 @@ fn tags_are_added_and_taken_away_by_plain_forms() {
         let di = format!("/customers/{}", people.di);
         let answer = post(&agent, &server, &format!("{di}/taggings"), &[("name", " vip "), ("from", "profile")]);
         assert_eq!((answer.status().as_u16(), place(&answer)), (303, di.as_str()));
-        let carried = read(&db, |conn| tags::of_customer(people.di, conn)).unwrap();
+        let carried = read(&db, |conn| tags::of_customer(people.di, chrono::Utc::now().naive_utc(), conn)).unwrap();
         assert_eq!(carried.len(), 1);
         assert_eq!((carried[0].tag.name.as_str(), carried[0].actor.as_str()), ("VIP", "Ada Agent"));
         assert_eq!(carried[0].source, Source::Profile);
@@ -142,13 +142,16 @@ fn tags_are_added_and_taken_away_by_plain_forms() {
         assert!(get(&agent, &server, &editor).contains("<html"));
         let answer = post(&agent, &server, &format!("{di}/taggings"), &[("name", "Brand new"), ("from", "list")]);
         assert_eq!((answer.status().as_u16(), place(&answer)), (303, editor.as_str()));
-        let carried = read(&db, |conn| tags::of_customer(people.di, conn)).unwrap();
+        let carried = read(&db, |conn| tags::of_customer(people.di, chrono::Utc::now().naive_utc(), conn)).unwrap();
         assert_eq!((carried[0].tag.name.as_str(), carried[0].source), ("Brand new", Source::List));
 
         let vip = read(&db, |conn| Tag::find("VIP", conn)).unwrap().unwrap().id;
         let answer = post(&agent, &server, &format!("{di}/taggings/{vip}/remove"), &[("from", "profile")]);
         assert_eq!(answer.status(), 303);
-        assert_eq!(read(&db, |conn| tags::of_customer(people.di, conn)).unwrap().len(), 1);
+        assert_eq!(
+            read(&db, |conn| tags::of_customer(people.di, chrono::Utc::now().naive_utc(), conn)).unwrap().len(),
+            1
+        );
 
         for wrong in ["", "a;b", "-VIP"] {
             for from in ["profile", "list"] {

@@ -237,7 +237,7 @@ fn pages_hold_a_filter_and_an_exact_total() {
             let list =
                 List::load(&vip, &Page::first(Sort::parse("name").unwrap(), 2), &mut Snapshot::alone(conn)).unwrap();
             assert_eq!((list.total, list.from, list.to()), (3, 1, 2));
-            let tags: Vec<&str> = list.rows[0].tags.iter().map(|tag| tag.name.as_str()).collect();
+            let tags: Vec<&str> = list.rows[0].tags.iter().map(|tagging| tagging.tag.name.as_str()).collect();
             assert_eq!(tags, ["VIP"]);
             let none =
                 Filter::check(&Rule::read("tags contains ?", Fields::built_in()).unwrap(), conn, &clock()).unwrap();

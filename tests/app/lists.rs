@@ -107,7 +107,7 @@ impl Asked {
         let spent = self.spent.filter(|_| page.sort.spell().trim_start_matches('-').starts_with("total_spent"));
         let near = || spent.map(|spent| -> Predicate { Box::new(customers::total_spent.ge(spent)) });
         let set = Set { ids: &self.ids, near: &near, ways };
-        let from_set = List::load_in(set, page, conn).expect("a list out of a set");
+        let from_set = List::load_in(set, page, clock().stamp(), conn).expect("a list out of a set");
         assert_eq!(spoken(&from_set), spoken(&by_sql), "{page:?}, {ways:?}, {} ids", self.ids.len());
         from_set
     }

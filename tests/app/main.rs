@@ -50,7 +50,10 @@ mod sets;
 mod spellings;
 mod starting;
 mod support;
+mod tag_families;
+mod tag_manager;
 mod tags;
+mod tags_that_end;
 mod views;
 
 // A template of a test draws the same frame as the pages do, and that says `crate::web`.

@@ -28,6 +28,8 @@ pub struct Tagged {
     pub at: NaiveDateTime,
     /// `agent`, `import`, `campaign` or `API`.
     pub by: &'static str,
+    /// From then on it is not there.
+    pub until: Option<NaiveDateTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -298,30 +300,32 @@ impl Oracle {
 
     fn tags(&self, op: &str, condition: &Condition, who: &Person) -> bool {
         let wanted = texts(condition);
-        let has = |name: &&str| who.tags.iter().any(|tag| tag.name == *name);
-        let count = || who.tags.len() as u32;
+        let now = self.now.naive_utc();
+        let tags: Vec<&Tagged> = who.tags.iter().filter(|tag| tag.until.is_none_or(|until| now < until)).collect();
+        let has = |name: &&str| tags.iter().any(|tag| tag.name == *name);
+        let count = || tags.len() as u32;
         let n = || wanted[0].parse::<u32>().expect("a number");
         match op {
             "contains" => wanted.iter().any(has),
             "does_not_contain" => !wanted.iter().any(has),
             "contains_all" => wanted.iter().all(has),
             "does_not_contain_all" => !wanted.iter().all(has),
-            "contains_only" => !who.tags.is_empty() && who.tags.iter().all(|tag| wanted.contains(&tag.name)),
-            "is_empty" => who.tags.is_empty(),
-            "is_not_empty" => !who.tags.is_empty(),
+            "contains_only" => !tags.is_empty() && tags.iter().all(|tag| wanted.contains(&tag.name)),
+            "is_empty" => tags.is_empty(),
+            "is_not_empty" => !tags.is_empty(),
             "count_eq" => count() == n(),
             "count_gte" => count() >= n(),
             "count_lte" => count() <= n(),
-            "any_name_contains" => who.tags.iter().any(|tag| fold(tag.name).contains(&fold(wanted[0]))),
+            "any_name_contains" => tags.iter().any(|tag| fold(tag.name).contains(&fold(wanted[0]))),
             "tagged_by" => {
                 let by = condition.parts.iter().find_map(|part| match part {
                     Part::Word(word) => Some(*word),
                     _ => None,
                 });
-                who.tags.iter().any(|tag| tag.name == wanted[0] && Some(tag.by) == by)
+                tags.iter().any(|tag| tag.name == wanted[0] && Some(tag.by) == by)
             }
             "tagged_in_the_last" => {
-                let at = who.tags.iter().find(|tag| tag.name == wanted[0]).map(|tag| tag.at);
+                let at = tags.iter().find(|tag| tag.name == wanted[0]).map(|tag| tag.at);
                 let asked = Condition { parts: condition.parts[1..].to_vec(), ..condition.clone() };
                 self.time("in_the_last", &asked, at)
             }

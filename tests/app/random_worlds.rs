@@ -20,7 +20,7 @@ use muster::filters::sets::Snapshot;
 use muster::filters::{Filter, Rule, form, waterfall, why};
 use muster::purchases::{self, Bought};
 use muster::segments::{Kind, Segment, Wish};
-use muster::tags::{self, Mark, Source, Tag};
+use muster::tags::{self, Lasting, Mark, Source, Tag};
 use muster::workspace::{Clock, Workspace};
 use std::collections::{BTreeSet, HashMap};
 
@@ -127,7 +127,8 @@ fn person(number: usize, clock: &Clock, dice: &mut Rng) -> Person {
     for tag in TAGS {
         if dice.u8(..3) == 0 {
             let by = pick(&["agent", "import", "API", "campaign"], dice);
-            person.tags.push(Tagged { name: tag, at: moment(clock, dice), by });
+            let until = (dice.u8(..3) == 0).then(|| moment(clock, dice));
+            person.tags.push(Tagged { name: tag, at: moment(clock, dice), by, until });
         }
     }
     for channel in ["email", "sms", "whatsapp"] {
@@ -180,7 +181,9 @@ fn keep(person: &Person, custom: &[CustomField], picked: i64, clock: &Clock, con
             _ => Source::Profile,
         };
         let (tag, _) = Tag::find_or_create(tagged.name, conn, clock.stamp())?;
-        tags::add(id, tag.id, &Mark::of(&Caller::command_line(), source, tagged.at), conn)?;
+        let lasting = tagged.until.map_or(Lasting::Unsaid, Lasting::Until);
+        let mark = Mark::of(&Caller::command_line(), source, tagged.at).lasting(lasting);
+        tags::add(id, tag.id, &mark, conn)?;
     }
     for (channel, said) in &person.consents {
         let channel = Channel::parse(channel).expect("a channel");

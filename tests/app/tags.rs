@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use muster::agents::Caller;
 use muster::customers::{Customer, Draft};
 use muster::db::{Conn, Db, Trouble};
+use muster::filters::sets::Snapshot;
 use muster::tags::suggest::suggest;
 use muster::tags::{self, Mark, Problem, Source, Tag};
 
@@ -29,15 +30,16 @@ fn a_name_is_one_tag_whatever_its_case_and_spaces() {
                 Err(Problem::Taken(by)) => assert_eq!(by, vip),
                 other => panic!("{other:?}"),
             }
-            match cafe.update(&tags::Draft::named("vip"), conn) {
+            match cafe.update(&tags::Draft::named("vip"), conn, at) {
                 Err(Problem::Taken(by)) => assert_eq!(by, vip),
                 other => panic!("{other:?}"),
             }
             let gold = tags::Draft { name: "Gold".into(), colour: "amber".into(), description: "Best".into() };
-            assert_eq!(vip.update(&gold, conn).unwrap().id, vip.id);
-            assert_eq!(Tag::find("vip", conn).unwrap(), None);
+            assert_eq!(vip.update(&gold, conn, at).unwrap().id, vip.id);
+            assert_eq!(Tag::find("vip", conn).unwrap().unwrap().name, "Gold", "its old name is understood");
+            assert_eq!(tags::names::called("vip", conn).unwrap(), None);
             assert_eq!(Tag::find(" GOLD", conn).unwrap().unwrap().description, "Best");
-            assert!(vip.update(&tags::Draft::named("GOLD"), conn).is_ok(), "its own name in another case");
+            assert!(vip.update(&tags::Draft::named("GOLD"), conn, at).is_ok(), "its own name in another case");
         })
     });
 }
@@ -53,17 +55,19 @@ fn each_tagging_keeps_who_when_and_from_where() {
             assert!(tags::add(ana, vip.id, &first, conn).unwrap());
             let second = Mark { actor: "Mara".into(), source: Source::Profile, at: at + TimeDelta::days(1), ..first };
             assert!(!tags::add(ana, vip.id, &second, conn).unwrap());
-            let carried = tags::of_customer(ana, conn).unwrap();
+            let carried = tags::of_customer(ana, at, conn).unwrap();
             assert_eq!(carried.len(), 1);
             assert_eq!((carried[0].actor.as_str(), carried[0].at), ("command line", at));
             assert_eq!(carried[0].source, Source::Import(12));
             assert_eq!(Customer::find(ana, conn).unwrap().unwrap().updated_at, at);
-            assert_eq!(vip.customers(conn).unwrap(), 1);
-            assert!(tags::remove(ana, vip.id, conn).unwrap() && !tags::remove(ana, vip.id, conn).unwrap());
-            assert!(tags::of_customers(&[ana], conn).unwrap().is_empty());
+            assert_eq!(vip.customers(at, conn).unwrap(), 1);
+            assert!(
+                tags::remove(ana, vip.id, &second, conn).unwrap() && !tags::remove(ana, vip.id, &second, conn).unwrap()
+            );
+            assert!(tags::of_customers(&[ana], at, conn).unwrap().is_empty());
             tags::add(ana, vip.id, &second, conn).unwrap();
-            assert!(Tag::delete(vip.id, conn).unwrap());
-            assert!(tags::of_customer(ana, conn).unwrap().is_empty(), "a deleted tag is taken from everybody");
+            assert!(Tag::delete(vip.id, &second, conn).unwrap());
+            assert!(tags::of_customer(ana, at, conn).unwrap().is_empty(), "a deleted tag is taken from everybody");
         })
     });
 }
@@ -74,7 +78,7 @@ fn the_editor_offers_what_fits_and_knows_a_slip_of_the_fingers() {
         let people = world(&db);
         write(&db, |conn| {
             let offered = |typed: &str, customer: i64, conn: &mut Conn| {
-                suggest(typed, Some(customer), None, conn).expect("suggestions")
+                suggest(typed, Some(customer), None, clock().stamp(), &mut Snapshot::alone(conn)).expect("suggestions")
             };
             let names = |list: &tags::suggest::Suggestions| {
                 list.offers.iter().map(|offer| offer.tag.name.clone()).collect::<Vec<_>>()

@@ -6,9 +6,9 @@ use crate::agents::Caller;
 use crate::custom_fields::{self, CustomField, Value as Stored, values};
 use crate::db::Conn;
 use crate::filters::fields::nearest;
-use crate::tags::{self, Mark, Source, Tag};
+use crate::tags::{self, Lasting, Mark, Source, Tag, lasting as spans};
 use crate::workspace::{Clock, Workspace};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What a body may hold.
 const KNOWN: [&str; 14] = [
@@ -95,16 +95,42 @@ impl Asked {
         custom_fields::write(id, &self.custom, at, conn)?;
         let Some(names) = &self.tags else { return Ok(()) };
         let mark = Mark::of(caller, Source::Api, at);
-        let mut carried = tags::of_customers(&[id], conn)?.remove(&id).unwrap_or_default();
+        let mut carried = tags::of_customer(id, at, conn)?;
         for name in names {
             let (tag, _) = Tag::find_or_create(name, conn, at)?;
-            carried.retain(|other| other.id != tag.id);
+            carried.retain(|other| other.tag.id != tag.id);
             tags::add(id, tag.id, &mark, conn)?;
         }
-        for tag in carried {
-            tags::remove(id, tag.id, conn)?;
+        for other in carried {
+            tags::remove(id, other.tag.id, &mark, conn)?;
         }
         Ok(())
+    }
+}
+
+/// Until when a tag is to stay, as the body of a tagging says it: `expires_at`, which may be null for a tag without an
+/// end, or `for`, like `7 days`. No body says nothing.
+pub fn lasting(body: &[u8], clock: &Clock) -> Result<Lasting, Refusal> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Lasting::Unsaid);
+    }
+    let given: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::invalid(format!("the body is not JSON: {error}"), Value::Null))?;
+    let wrong = |field: &str, words: String| Refusal::invalid(format!("{field}: {words}"), json!({ field: words }));
+    let Value::Object(given) = given else {
+        return Err(Refusal::invalid("expected an object, for example {\"for\": \"7 days\"}", Value::Null));
+    };
+    if let Some(other) = given.keys().find(|key| !["expires_at", "for"].contains(&key.as_str())) {
+        return Err(wrong(other, unknown("there is no such field", nearest(other, ["expires_at", "for"]))));
+    }
+    match (given.get("expires_at"), given.get("for")) {
+        (None, None) => Ok(Lasting::Unsaid),
+        (Some(Value::Null), None) => Ok(Lasting::Ever),
+        (Some(Value::String(at)), None) => spans::until(at, clock).map_err(|words| wrong("expires_at", words)),
+        (None, Some(Value::String(words))) => spans::typed(words, clock).map_err(|words| wrong("for", words)),
+        (Some(_), Some(_)) => Err(wrong("for", "say either how long or until when".into())),
+        (Some(_), None) => Err(wrong("expires_at", "expected a time like 2026-12-24T18:00:00Z".into())),
+        (None, Some(_)) => Err(wrong("for", "expected a length of time like \"7 days\"".into())),
     }
 }
 

@@ -55,7 +55,7 @@ impl Source {
             Source::Tags(Tagged::With(ids)) => vec![Reads::these(source::TAGGINGS, ids)],
             Source::Tags(Tagged::Within(id, _) | Tagged::From(id, _)) => vec![Reads::these(source::TAGGINGS, &[*id])],
             Source::Tags(Tagged::Named(_)) => vec![Reads::all(source::TAGGINGS), Reads::all(source::TAGS)],
-            Source::Tags(Tagged::Besides(_) | Tagged::AtAll | Tagged::Meanwhile(_)) | Source::Carrying(_) => {
+            Source::Tags(Tagged::Besides(_) | Tagged::AtAll | Tagged::Moved { .. }) | Source::Carrying(_) => {
                 vec![Reads::all(source::TAGGINGS)]
             }
             Source::Consents(said) => vec![Reads::these(source::CONSENTS, &[changes::channel_key(said.channel)])],

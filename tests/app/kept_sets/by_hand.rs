@@ -61,10 +61,13 @@ fn statement(aim: &Aim, dice: &mut Rng) -> String {
             "INSERT INTO taggings (customer_id, tag_id, tagged_at, actor, source) SELECT id, {tag}, {when}, 'x', 'bulk' \
              FROM customers WHERE id {some} ON CONFLICT DO NOTHING"
         ),
-        1 => format!("DELETE FROM taggings WHERE tag_id = {tag} AND customer_id {some}"),
+        1 if dice.bool() => format!("DELETE FROM taggings WHERE tag_id = {tag} AND customer_id {some}"),
+        1 => format!("UPDATE taggings SET expires_at = {when} WHERE tag_id = {tag} AND customer_id {some}"),
         // What is old expires.
         2 => format!("DELETE FROM taggings WHERE tag_id = {tag} AND tagged_at < {when} AND customer_id {some}"),
-        3 => format!("UPDATE taggings SET tagged_at = {when}, source = 'import' WHERE customer_id {some}"),
+        3 => format!(
+            "UPDATE taggings SET tagged_at = {when}, source = 'import', expires_at = NULL WHERE customer_id {some}"
+        ),
         4 => format!(
             "UPDATE taggings SET tag_id = {another} WHERE tag_id = {tag} AND customer_id {some} \
              AND customer_id NOT IN (SELECT customer_id FROM taggings WHERE tag_id = {another})"

@@ -17,11 +17,14 @@ use muster::filters::{Filter, Rule};
 const POOL: usize = 60;
 
 /// These are always among them: each is moved by something that hardly another is.
-const ALWAYS: [&str; 8] = [
+const ALWAYS: [&str; 11] = [
     "tags any name contains old",
     "tags any name contains st",
     "tags any name contains sea",
     "tags tagged VIP in the last 2 minutes",
+    "tags contains (VIP, Press)",
+    "tags contains only Spring",
+    "tags count >= 3",
     "not (tags tagged Spring in the last 1 minutes)",
     "purchases any where (purchased_at in the next 1 minutes and amount > 10)",
     "purchases none where (purchased_at in the last 2 minutes or product is boots)",

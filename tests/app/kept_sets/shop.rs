@@ -152,8 +152,9 @@ pub fn restock(table: &str, dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> 
         let text = match table {
             "taggings" => {
                 let source = quoted(pick(&["profile", "import", "campaign", "api"], dice));
+                let end = if dice.bool() { at(dice) } else { "NULL".into() };
                 format!(
-                    "(customer_id, tag_id, tagged_at, actor, source) SELECT id, {}, {when}, 'x', {source}",
+                    "(customer_id, tag_id, tagged_at, actor, source, expires_at) SELECT id, {}, {when}, 'x', {source}, {end}",
                     pick(&tags, dice)
                 )
             }

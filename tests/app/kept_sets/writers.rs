@@ -18,7 +18,7 @@ use muster::filters::fields::Fields;
 use muster::filters::{Filter, Rule};
 use muster::purchases::{self, Bought};
 use muster::segments::{self, Kind, Segment, Wish, members};
-use muster::tags::{self, Mark, Source, Tag};
+use muster::tags::{self, Lasting, Mark, Source, Tag};
 
 /// Goes on until the run is over. The first of the writers comes from outside: on SQLite it is a connection that does not
 /// keep foreign keys, as most programs open one.
@@ -129,13 +129,19 @@ fn by_functions(dice: &mut Rng, conn: &mut Conn) -> Result<(), Trouble> {
         0..3 if here.is_some() => {
             let (tag, _) = Tag::find_or_create(pick(&TAGS, dice), conn, clock.stamp())?;
             let from = pick(&[Source::Profile, Source::Api, Source::Import(1), Source::Campaign(1)], dice);
-            tags::add(she, tag.id, &Mark::of(&caller, from, moment(dice)), conn)?;
+            // Some are over in the next moments, some are already; and some get another end.
+            let lasting = match dice.u8(..3) {
+                0 => Lasting::Until(moment(dice)),
+                1 => Lasting::Ever,
+                _ => Lasting::Unsaid,
+            };
+            tags::add(she, tag.id, &Mark::of(&caller, from, moment(dice)).lasting(lasting), conn)?;
         }
         3 => {
             let hers: Vec<i64> =
                 taggings::table.filter(taggings::customer_id.eq(she)).select(taggings::tag_id).load(conn)?;
             if let Some(tag) = hers.first() {
-                tags::remove(she, *tag, conn)?;
+                tags::remove(she, *tag, &Mark::of(&caller, Source::Profile, clock.stamp()), conn)?;
             }
         }
         4 => {
@@ -172,6 +178,10 @@ fn by_functions(dice: &mut Rng, conn: &mut Conn) -> Result<(), Trouble> {
         11 => join_or_leave(she, dice, conn)?,
         12 => rename(dice, conn)?,
         13 if dice.u8(..4) == 0 => make_anew(dice, conn)?,
+        // What is over is tidied away.
+        13 if dice.u8(..4) == 0 => {
+            tags::past::expire(&|| Box::new(taggings::customer_id.gt(0)), clock.stamp(), conn)?;
+        }
         _ => {}
     }
     Ok(())
@@ -208,7 +218,7 @@ fn join_or_leave(she: i64, dice: &mut Rng, conn: &mut Conn) -> Result<(), Troubl
 /// Tags that are called otherwise: conditions may ask for a part of the name.
 fn rename(dice: &mut Rng, conn: &mut Conn) -> Result<(), Trouble> {
     if let Some(tag) = Tag::find(pick(&CALLED, dice), conn)? {
-        match tag.update(&tags::Draft::named(pick(&CALLED, dice)), conn) {
+        match tag.update(&tags::Draft::named(pick(&CALLED, dice)), conn, clock().stamp()) {
             Err(tags::Problem::Query(error)) => return Err(error.into()),
             _ => return Ok(()),
         }

@@ -1,0 +1,185 @@
+//! Taggings that are over: what they were and how they ended. Whatever takes a tag from a customer does it here, so that
+//! the history of a customer is these and her taggings.
+
+use super::taggings::{self as carried, Mark, Source};
+use crate::db::nodes::{Hold, Holding, On};
+use crate::db::schema::{past_taggings as past, taggings, tags};
+use crate::db::{self, Backend, Conn, Db, Trouble};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+
+/// How a tagging ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Removed,
+    /// Its time had passed.
+    Expired,
+    /// Another tag of its family came.
+    Replaced,
+    /// Its tag went into another that she carried already.
+    Merged,
+    /// What put it there was undone.
+    Undone,
+}
+
+impl Why {
+    pub const ALL: [Why; 5] = [Why::Removed, Why::Expired, Why::Replaced, Why::Merged, Why::Undone];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Why::Removed => "removed",
+            Why::Expired => "expired",
+            Why::Replaced => "replaced",
+            Why::Merged => "merged",
+            Why::Undone => "undone",
+        }
+    }
+}
+
+/// Which taggings are meant. A question that is asked several times, so it is made anew each time.
+pub type Which<'a> = &'a dyn Fn() -> On<taggings::table>;
+
+/// Who ends a tagging whose time has passed.
+const TIME: &str = "Muster";
+
+/// Ends taggings and keeps what they were. Those whose time had passed were over then, whoever comes now. Says how many
+/// were not.
+pub fn end(which: Which, why: Why, mark: &Mark, conn: &mut Conn) -> QueryResult<usize> {
+    hold(which, conn)?;
+    let over = over(which, mark.at);
+    take(&over, How { why: Why::Expired, at: None, mark: None }, conn)?;
+    take(which, How { why, at: Some(mark.at), mark: Some(mark) }, conn)
+}
+
+/// Takes away the rows of taggings whose time has passed.
+pub fn expire(which: Which, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+    let over = over(which, now);
+    hold(&over, conn)?;
+    take(&over, How { why: Why::Expired, at: None, mark: None }, conn).map(drop)
+}
+
+fn over(which: Which, now: NaiveDateTime) -> impl Fn() -> On<taggings::table> {
+    move || Box::new(which().and(diesel::dsl::not(carried::on(now))))
+}
+
+fn take(which: Which, how: How, conn: &mut Conn) -> QueryResult<usize> {
+    let kept = keep(which(), how, conn)?;
+    if kept > 0 {
+        diesel::delete(taggings::table.filter(which())).execute(conn)?;
+    }
+    Ok(kept)
+}
+
+/// On PostgreSQL waits until nobody else is ending these, so that each is kept once.
+fn hold(which: Which, conn: &mut Conn) -> QueryResult<()> {
+    if let Conn::Postgres(_) = conn {
+        let rows = taggings::table.filter(which()).select(taggings::customer_id);
+        Holding(rows, Hold::Change).load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// How it ended: when, or when its own time had come; and by whom, or by itself.
+struct How<'a> {
+    why: Why,
+    at: Option<NaiveDateTime>,
+    mark: Option<&'a Mark>,
+}
+
+fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<usize> {
+    let name = tags::table.filter(tags::id.eq(taggings::tag_id)).select(tags::name).single_value().assume_not_null();
+    let (actor, source, id) = match how.mark {
+        Some(mark) => (mark.actor.clone(), mark.source.key(), mark.source.id()),
+        None => (TIME.to_string(), "time", None),
+    };
+    let ended = how.at.into_sql::<Nullable<Timestamp>>();
+    taggings::table
+        .filter(which)
+        .select((
+            (taggings::customer_id, taggings::tag_id, name, taggings::tagged_at),
+            (taggings::actor, taggings::agent_id, taggings::source, taggings::source_id, taggings::expires_at),
+            coalesce(ended, taggings::expires_at).assume_not_null(),
+            (actor.into_sql::<Text>(), source.into_sql::<Text>(), id.into_sql::<Nullable<BigInt>>()),
+            how.why.key().into_sql::<Text>(),
+        ))
+        .into_boxed::<Backend>()
+        .insert_into(past::table)
+        .into_columns((
+            (past::customer_id, past::tag_id, past::tag_name, past::tagged_at),
+            (past::actor, past::agent_id, past::source, past::source_id, past::expires_at),
+            past::ended_at,
+            (past::ended_by, past::ended_source, past::ended_source_id),
+            past::why,
+        ))
+        .execute(conn)
+}
+
+diesel::define_sql_function! {
+    /// The first that is there.
+    fn coalesce(one: Nullable<Timestamp>, other: Nullable<Timestamp>) -> Nullable<Timestamp>;
+}
+
+/// A tagging that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// As the tag was called then.
+    pub name: String,
+    /// What it is now, unless it was deleted.
+    pub colour: Option<String>,
+    pub tagged_at: NaiveDateTime,
+    pub actor: String,
+    pub source: Source,
+    pub ended_at: NaiveDateTime,
+    pub ended_by: String,
+    /// `None` when its time had come.
+    pub ended_source: Option<Source>,
+    pub why: Why,
+}
+
+/// What a customer carried once, the latest end first.
+pub fn of_customer(id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Past>> {
+    type Then = (String, NaiveDateTime, String, String, Option<i64>);
+    type Ended = (NaiveDateTime, String, String, Option<i64>, String);
+    let colour = tags::table.filter(tags::id.eq(past::tag_id)).select(tags::colour).single_value();
+    let rows: Vec<(Then, Ended, Option<String>)> = past::table
+        .filter(past::customer_id.eq(id))
+        .order((past::ended_at.desc(), past::id.desc()))
+        .limit(most)
+        .select((
+            (past::tag_name, past::tagged_at, past::actor, past::source, past::source_id),
+            (past::ended_at, past::ended_by, past::ended_source, past::ended_source_id, past::why),
+            colour,
+        ))
+        .load(conn)?;
+    let told = |((name, tagged_at, actor, source, source_id), ended, colour): (Then, Ended, Option<String>)| {
+        let (ended_at, ended_by, ended_source, ended_source_id, why) = ended;
+        Past {
+            name,
+            colour,
+            tagged_at,
+            actor,
+            source: Source::parse(&source, source_id).unwrap_or(Source::Profile),
+            ended_at,
+            ended_by,
+            ended_source: Source::parse(&ended_source, ended_source_id),
+            why: Why::ALL.into_iter().find(|known| known.key() == why).unwrap_or(Why::Removed),
+        }
+    };
+    Ok(rows.into_iter().map(told).collect())
+}
+
+/// Rows a transaction of [`sweep`].
+const PIECE: i64 = 2_000;
+
+/// Takes the rows of taggings whose time has passed to the past ones, in short transactions. Nobody depends on it.
+pub fn sweep(now: NaiveDateTime, db: &Db) -> Result<(), Trouble> {
+    let conn = &mut *db.conn()?;
+    loop {
+        let over = taggings::table.filter(taggings::expires_at.assume_not_null().le(now)).order(taggings::expires_at);
+        let over = over.select(taggings::expires_at.assume_not_null()).limit(PIECE);
+        let Some(upto) = over.load::<NaiveDateTime>(conn)?.pop() else { return Ok(()) };
+        let which = || -> On<taggings::table> { Box::new(taggings::expires_at.assume_not_null().le(upto)) };
+        db::write::<_, Trouble>(conn, |conn| Ok(expire(&which, now, conn)?))?;
+    }
+}
