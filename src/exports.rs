@@ -101,7 +101,12 @@ pub fn remember(who: &Whom, columns: &Columns, caller: &Caller, conn: &mut Conn)
 pub fn write(who: &Whom, columns: &Columns, out: impl Write, conn: &mut Conn) -> Result<u64, Broken> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(columns.names())?;
-    let (decimals, now) = (Workspace::load(conn)?.decimals(), filter.clock().stamp());
+    let workspace = Workspace::load(conn)?;
+    let decimals = workspace.decimals();
+    let now = match who {
+        Whom::Matching(filter) => filter.clock().stamp(),
+        Whom::Ticked(_) => workspace.clock().stamp(),
+    };
     let (mut after, mut written) = (0, 0);
     loop {
         let piece: Vec<Customer> = customers::table

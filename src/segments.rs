@@ -119,7 +119,7 @@ impl Segment {
     }
 
     /// All there are, private ones too: for work that nobody looks at.
-    pub(crate) fn everybodys(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+    pub fn everybodys(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
         segments::table.order((segments::name_key, segments::id)).select(Segment::columns()).load(conn)
     }
 

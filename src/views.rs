@@ -256,11 +256,6 @@ impl View {
         View::seen_by(caller).order((views::name_key, views::id)).select(View::as_select()).load(conn)
     }
 
-    /// Every one there is, by name, whoever may see it.
-    pub fn every(conn: &mut Conn) -> QueryResult<Vec<View>> {
-        views::table.order((views::name_key, views::id)).select(View::as_select()).load(conn)
-    }
-
     pub fn is_seen_by(&self, caller: &Caller) -> bool {
         !self.private || self.is_owned_by(caller)
     }

@@ -10,7 +10,7 @@ use crate::filters::rule::{DEEPEST, Join};
 use crate::filters::sets::{Ids, Snapshot};
 use crate::filters::{Filter, Instead, Rule, stored};
 use crate::web;
-use crate::workspace::Clock;
+use crate::workspace::{Clock, Workspace};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use diesel::QueryResult;
@@ -150,7 +150,8 @@ impl Moves {
 
 /// The first of a set, by name.
 pub fn first_by_name(ids: &Ids, at: &mut Snapshot) -> QueryResult<Vec<Row>> {
-    Ok(List::load_from(ids, || None, &Page::first(Sort::kept("name"), NAMES), at)?.rows)
+    let now = Workspace::load(at)?.clock().stamp();
+    Ok(List::load_from(ids, || None, &Page::first(Sort::kept("name"), NAMES), now, at)?.rows)
 }
 
 /// The list of customers that are in one filter and not in another, where it can be spelled as an address.

@@ -49,7 +49,7 @@ pub fn changes(step: &Step, caller: &Caller, clock: &Clock, at: &mut Snapshot) -
     for (segment, filter) in segments.iter().zip(filters) {
         audiences.push((place(Kind::Segment, segment.id, &segment.name, segment.is_seen_by(caller)), filter));
     }
-    for view in View::every(at)? {
+    for view in View::all(at)? {
         if let Ok(filter) = view.filter(at, clock)? {
             audiences.push((place(Kind::View, view.id, &view.name, view.is_seen_by(caller)), filter));
         }

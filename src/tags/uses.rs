@@ -106,7 +106,7 @@ fn filters(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<(Place, Rule)>> 
             rule.map(|rule| (place(Kind::Segment, segment.id, &segment.name, segment.is_seen_by(caller)), rule)),
         );
     }
-    for view in View::every(conn)? {
+    for view in View::all(conn)? {
         let rule = read(&view.filter);
         found.extend(rule.map(|rule| (place(Kind::View, view.id, &view.name, view.is_seen_by(caller)), rule)));
     }

@@ -111,7 +111,7 @@ fn audiences(clock: &Clock, db: &Db) -> BTreeMap<String, Ids> {
             let filter = segment.filter(conn, clock)?;
             found.insert(segment.name, Snapshot::alone(conn).matching(&filter)?);
         }
-        for view in View::every(conn)? {
+        for view in View::all(conn)? {
             let filter = view.filter(conn, clock)?.expect("a filter");
             found.insert(view.name, Snapshot::alone(conn).matching(&filter)?);
         }
