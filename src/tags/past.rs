@@ -3,7 +3,7 @@
 
 use super::taggings::{self as carried, Mark, Source};
 use crate::db::nodes::{Hold, Holding, On};
-use crate::db::schema::{past_taggings as past, taggings, tags};
+use crate::db::schema::{customers, past_taggings as past, taggings, tags};
 use crate::db::{self, Backend, Conn, Db, Trouble};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -65,9 +65,7 @@ fn over(which: Which, now: NaiveDateTime) -> impl Fn() -> On<taggings::table> {
 
 fn take(which: Which, how: How, conn: &mut Conn) -> QueryResult<usize> {
     let kept = keep(which(), how, conn)?;
-    if kept > 0 {
-        diesel::delete(taggings::table.filter(which())).execute(conn)?;
-    }
+    diesel::delete(taggings::table.filter(which())).execute(conn)?;
     Ok(kept)
 }
 
@@ -96,6 +94,9 @@ fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<us
     let ended = how.at.into_sql::<Nullable<Timestamp>>();
     taggings::table
         .filter(which)
+        // Rows that somebody left by hand, without their tag or their customer, have no story.
+        .filter(taggings::tag_id.eq_any(tags::table.select(tags::id)))
+        .filter(taggings::customer_id.eq_any(customers::table.select(customers::id)))
         .select((
             (taggings::customer_id, taggings::tag_id, name, taggings::tagged_at),
             (taggings::actor, taggings::agent_id, taggings::source, taggings::source_id, taggings::expires_at),
