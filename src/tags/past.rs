@@ -86,7 +86,9 @@ struct How<'a> {
 }
 
 fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<usize> {
-    let name = tags::table.filter(tags::id.eq(taggings::tag_id)).select(tags::name).single_value().assume_not_null();
+    let tag = tags::table.filter(tags::id.eq(taggings::tag_id));
+    let her = customers::table.filter(customers::id.eq(taggings::customer_id));
+    let name = tag.select(tags::name).single_value().assume_not_null();
     let (actor, source, id) = match how.mark {
         Some(mark) => (mark.actor.clone(), mark.source.key(), mark.source.id()),
         None => (TIME.to_string(), "time", None),
@@ -95,8 +97,8 @@ fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<us
     taggings::table
         .filter(which)
         // Rows that somebody left by hand, without their tag or their customer, have no story.
-        .filter(taggings::tag_id.eq_any(tags::table.select(tags::id)))
-        .filter(taggings::customer_id.eq_any(customers::table.select(customers::id)))
+        .filter(tag.select(tags::id).single_value().is_not_null())
+        .filter(her.select(customers::id).single_value().is_not_null())
         .select((
             (taggings::customer_id, taggings::tag_id, name, taggings::tagged_at),
             (taggings::actor, taggings::agent_id, taggings::source, taggings::source_id, taggings::expires_at),
