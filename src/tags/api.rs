@@ -129,7 +129,7 @@ impl Wish {
 fn told(changes: &[Change]) -> Vec<Value> {
     let told = |change: &Change| {
         json!({
-            "kind": format!("{:?}", change.place.kind).to_lowercase(),
+            "kind": change.place.kind.key(),
             "id": change.place.id,
             "name": change.place.name,
             "before": change.before,
@@ -297,7 +297,7 @@ fn preview(id: i64, into: &Which, caller: &Caller, at: &mut Snapshot) -> Result<
 }
 
 fn places(uses: &Uses) -> Vec<Value> {
-    let told = |place: &super::uses::Place| json!({ "kind": format!("{:?}", place.kind).to_lowercase(), "id": place.id, "name": place.name });
+    let told = |place: &super::uses::Place| json!({ "kind": place.kind.key(), "id": place.id, "name": place.name });
     uses.places.iter().map(told).collect()
 }
 

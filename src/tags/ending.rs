@@ -157,11 +157,8 @@ pub fn do_merge(
         Err(Refused::Query(error)) => return Err(Trouble::from(error).into()),
         Err(refused) => return Ok(Err(refused.to_string())),
     };
-    let places: Vec<Value> = merged
-        .rewritten
-        .iter()
-        .map(|place| json!({ "kind": format!("{:?}", place.kind).to_lowercase(), "id": place.id }))
-        .collect();
+    let places: Vec<Value> =
+        merged.rewritten.iter().map(|place| json!({ "kind": place.kind.key(), "id": place.id })).collect();
     let told = |tag: &Tag, customers: i64| json!({ "id": tag.id, "name": tag.name, "customers": customers });
     let details = json!({
         "before": [told(from, merged.sums.from), told(into, merged.sums.into)],

@@ -3,7 +3,7 @@
 
 use super::taggings::{self as carried, Mark, Source};
 use crate::db::nodes::{Hold, Holding, On};
-use crate::db::schema::{past_taggings as past, taggings, tags};
+use crate::db::schema::{customers, past_taggings as past, taggings, tags};
 use crate::db::{self, Backend, Conn, Db, Trouble};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -65,9 +65,7 @@ fn over(which: Which, now: NaiveDateTime) -> impl Fn() -> On<taggings::table> {
 
 fn take(which: Which, how: How, conn: &mut Conn) -> QueryResult<usize> {
     let kept = keep(which(), how, conn)?;
-    if kept > 0 {
-        diesel::delete(taggings::table.filter(which())).execute(conn)?;
-    }
+    diesel::delete(taggings::table.filter(which())).execute(conn)?;
     Ok(kept)
 }
 
@@ -88,7 +86,9 @@ struct How<'a> {
 }
 
 fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<usize> {
-    let name = tags::table.filter(tags::id.eq(taggings::tag_id)).select(tags::name).single_value().assume_not_null();
+    let tag = tags::table.filter(tags::id.eq(taggings::tag_id));
+    let her = customers::table.filter(customers::id.eq(taggings::customer_id));
+    let name = tag.select(tags::name).single_value().assume_not_null();
     let (actor, source, id) = match how.mark {
         Some(mark) => (mark.actor.clone(), mark.source.key(), mark.source.id()),
         None => (TIME.to_string(), "time", None),
@@ -96,6 +96,9 @@ fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<us
     let ended = how.at.into_sql::<Nullable<Timestamp>>();
     taggings::table
         .filter(which)
+        // Rows that somebody left by hand, without their tag or their customer, have no story.
+        .filter(tag.select(tags::id).single_value().is_not_null())
+        .filter(her.select(customers::id).single_value().is_not_null())
         .select((
             (taggings::customer_id, taggings::tag_id, name, taggings::tagged_at),
             (taggings::actor, taggings::agent_id, taggings::source, taggings::source_id, taggings::expires_at),

@@ -28,6 +28,15 @@ pub enum Kind {
     View,
 }
 
+impl Kind {
+    pub fn key(self) -> &'static str {
+        match self {
+            Kind::Segment => "segment",
+            Kind::View => "view",
+        }
+    }
+}
+
 impl Place {
     pub fn link(&self) -> String {
         match self.kind {

@@ -16,7 +16,7 @@ fn write<T>(db: &Db, work: impl FnOnce(&mut Conn) -> T) -> T {
 }
 
 fn mark() -> Mark {
-    Mark::of(&Caller::command_line(), Source::Tags, chrono::Utc::now().naive_utc())
+    Mark::of(&Caller::command_line(), Source::Profile, chrono::Utc::now().naive_utc())
 }
 
 /// Status: Pending, Called, Done.
