@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 /// How long an action stays with whoever works on it and is not heard of.
 pub const HELD: TimeDelta = TimeDelta::seconds(15);
 
-/// A batch should take so long: others wait for it.
-const AIM: Duration = Duration::from_millis(50);
 const FIRST: usize = 200;
+/// A batch has its own cost, however few it takes: less than this, and little else would be done.
+const LEAST: usize = 100;
 const MOST: usize = 10_000;
 
 /// How often a batch is tried that others were in the way of.
@@ -48,14 +48,23 @@ impl Batch<'_> {
     }
 }
 
-/// How many customers a batch takes: as many as the last one shows to fit.
-struct Pace(usize);
+/// How many customers a batch takes: as many as the last one shows to fit into the time that others may wait.
+struct Pace {
+    size: usize,
+    aim: Duration,
+}
 
 impl Pace {
     fn took(&mut self, time: Duration) {
-        let fits = self.0 as f64 * AIM.as_secs_f64() / time.as_secs_f64().max(0.000_1);
+        let fits = self.size as f64 * self.aim.as_secs_f64() / time.as_secs_f64().max(0.000_1);
         // It grows carefully, and shrinks at once.
-        self.0 = (fits as usize).clamp(1, self.0.saturating_mul(2)).min(MOST);
+        let most = self.size.saturating_mul(2);
+        self.size = (fits as usize).clamp(LEAST.min(most), most).min(MOST);
+    }
+
+    /// Others were in the way.
+    fn less(&mut self) {
+        self.size = (self.size / 2).max(LEAST.min(self.size));
     }
 }
 
@@ -87,7 +96,7 @@ pub fn abandoned(conn: &mut Conn) -> QueryResult<Option<i64>> {
 
 /// What a batch came to.
 enum Step {
-    More(Duration),
+    More,
     Over,
 }
 
@@ -101,22 +110,28 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
         let action = Action::find(id, conn)?.ok_or(diesel::result::Error::NotFound)?;
         Ok(action.whom(conn)?)
     })?;
-    let (mut pace, mut attempts, rest) = (Pace(FIRST), 0, dialect::rest(&conn));
+    let dialect::Manners { batch, rest } = dialect::manners(&conn);
+    let (mut pace, mut attempts) = (Pace { size: FIRST, aim: batch }, 0);
     loop {
         let turn = TURN.lock();
-        let done = db::write(&mut conn, |conn| step(id, holder, &whom, pace.0, conn));
+        // Others wait from when the lock is had until everything is kept.
+        let mut began = Instant::now();
+        let done = db::write(&mut conn, |conn| {
+            began = Instant::now();
+            step(id, holder, &whom, pace.size, conn)
+        });
         match done {
             Ok(Step::Over) => return Ok(true),
-            Ok(Step::More(time)) => {
+            Ok(Step::More) => {
                 attempts = 0;
-                pace.took(time);
+                pace.took(began.elapsed());
             }
             Err(trouble) if dialect::collided(&trouble) && attempts < ATTEMPTS => {
                 attempts += 1;
-                pace.0 = (pace.0 / 2).max(1);
+                pace.less();
             }
             // One of them is what the database takes offence at: the others shall not suffer for it.
-            Err(trouble) if dialect::refused(&trouble) && pace.0 > 1 => pace.0 = 1,
+            Err(trouble) if dialect::refused(&trouble) && pace.size > 1 => pace.size = 1,
             Err(trouble) if dialect::refused(&trouble) => {
                 tracing::warn!(action = id, %trouble, "the database refused one customer of a bulk action");
                 db::write(&mut conn, |conn| pass_over(id, holder, &whom, conn))?;
@@ -141,15 +156,14 @@ fn held(id: i64, holder: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResul
 }
 
 fn step(id: i64, holder: &str, whom: &RoaringBitmap, size: usize, conn: &mut Conn) -> Result<Step, Trouble> {
-    // The lock is had by now: what counts is how long others wait for it.
-    let (began, at) = (Instant::now(), stamp(Utc::now()));
+    let at = stamp(Utc::now());
     let Some(action) = held(id, holder, at, conn)? else { return Ok(Step::Over) };
     let what = action.what()?;
     let more = match action.state() {
         State::Undoing => back(&action, &what, at, size, conn)?,
         _ => forth(&action, &what, whom, at, size, conn)?,
     };
-    Ok(if more { Step::More(began.elapsed()) } else { Step::Over })
+    Ok(if more { Step::More } else { Step::Over })
 }
 
 fn next(action: &Action, whom: &RoaringBitmap, size: usize) -> Vec<i64> {
@@ -305,14 +319,17 @@ mod tests {
 
     #[test]
     fn a_batch_takes_as_long_as_others_may_wait() {
-        let mut pace = Pace(200);
+        let mut pace = Pace { size: 200, aim: Duration::from_millis(50) };
         pace.took(Duration::from_millis(5));
-        assert_eq!(pace.0, 400, "it grows carefully");
-        pace.took(Duration::from_millis(200));
-        assert_eq!(pace.0, 100, "and shrinks at once");
+        assert_eq!(pace.size, 400, "it grows carefully");
+        pace.took(Duration::from_millis(160));
+        assert_eq!(pace.size, 125, "and shrinks at once");
         pace.took(Duration::from_secs(60));
-        assert_eq!(pace.0, 1);
+        assert_eq!(pace.size, LEAST, "but something is done each time");
+        pace.size = 1;
+        pace.took(Duration::from_secs(60));
+        assert_eq!(pace.size, 2, "after one by herself it feels its way");
         (0..40).for_each(|_| pace.took(Duration::ZERO));
-        assert_eq!(pace.0, MOST);
+        assert_eq!(pace.size, MOST);
     }
 }

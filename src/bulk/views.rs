@@ -196,6 +196,18 @@ impl ShowPage {
         }
     }
 
+    /// What undoing came to, in words.
+    fn undone(&self) -> String {
+        let Action { restored, kept, .. } = &self.action;
+        let back = if *restored == 1 { "is as she was" } else { "are as they were" };
+        let told = format!("{} {back}", thousands(restored));
+        match kept {
+            0 => told,
+            1 => format!("{told}, 1 was changed since and that was left alone"),
+            many => format!("{told}, {} were changed since and that was left alone", thousands(many)),
+        }
+    }
+
     /// It was about another number by the time it was started.
     fn differs(&self) -> Option<i64> {
         self.action.shown.filter(|shown| *shown != self.action.total)
@@ -246,6 +258,7 @@ impl Action {
         let n = thousands;
         let left = match self.left() {
             0 => String::new(),
+            left if self.state() == State::Running => format!(", {} still to come", n(&left)),
             left => format!(", {} not reached", n(&left)),
         };
         format!("{} changed, {} already so, {} failed{left}", n(&self.changed), n(&self.already), n(&self.failed))

@@ -76,13 +76,22 @@ pub fn hold_customers(ids: &[i64], conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// How long somebody who writes in many short transactions rests between two of them. Whoever waits for SQLite's lock
-/// looks again after at most 25 ms, at first: a rest that is longer than that is noticed. PostgreSQL has no such lock.
-pub fn rest(conn: &Conn) -> Duration {
-    match conn {
-        Conn::Sqlite(_) => Duration::from_millis(30),
-        Conn::Postgres(_) => Duration::from_millis(2),
-    }
+/// How somebody writes much without being in the way of others.
+pub struct Manners {
+    /// How long a transaction should take,
+    pub batch: Duration,
+    /// and the rest after it.
+    pub rest: Duration,
+}
+
+/// On SQLite all writers wait for one another. Whoever waits looks again after at most 25 ms, at first: a rest that is
+/// longer than that is noticed. On PostgreSQL only those wait who want the very same rows.
+pub fn manners(conn: &Conn) -> Manners {
+    let (batch, rest) = match conn {
+        Conn::Sqlite(_) => (50, 30),
+        Conn::Postgres(_) => (150, 2),
+    };
+    Manners { batch: Duration::from_millis(batch), rest: Duration::from_millis(rest) }
 }
 
 /// Two writers were in each other's way and this one was sent back: trying again is all there is to do.
