@@ -84,6 +84,7 @@ doors! {
     GET "/segments" Needs(Right::Customers) => crate::segments::index::index;
     POST "/segments" Needs(Right::Customers) => crate::segments::form::create;
     GET "/segments/new" Needs(Right::Customers) => crate::segments::form::new;
+    POST "/segments/edit" Needs(Right::Customers) => crate::segments::editing::begin;
     GET "/segments/list" Needs(Right::Customers) => crate::segments::listing::new;
     POST "/segments/list" Needs(Right::Customers) => crate::segments::listing::create;
     GET "/segments/compare" Needs(Right::Customers) => crate::segments::compare::show;

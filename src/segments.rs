@@ -118,15 +118,9 @@ impl Segment {
         Segment::seen_by(caller).order(segments::name_key).select(Segment::columns()).load(conn)
     }
 
-    /// All there are, private ones too: for work that nobody looks at.
-    pub fn everybodys(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
-        segments::table.order((segments::name_key, segments::id)).select(Segment::columns()).load(conn)
-    }
-
-    /// Those that are offered where one is chosen: archived ones are not, and still work where they are used.
-    pub fn offered(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
-        let there = Segment::seen_by(caller).filter(segments::archived_at.is_null());
-        there.order(segments::name_key).select(Segment::columns()).load(conn)
+    /// Every one there is, by name, whoever may see it.
+    pub fn every(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+        segments::table.order(segments::name_key).select(Segment::columns()).load(conn)
     }
 
     pub fn is_seen_by(&self, caller: &Caller) -> bool {
@@ -138,6 +132,19 @@ impl Segment {
         let mut all = Segment::offered(caller, conn)?;
         all.retain(|segment| !segment.is_dynamic() && segment.may_change(caller));
         Ok(all)
+    }
+
+    /// The dynamic ones this person may let ask something else.
+    pub fn adaptable(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+        let mut all = Segment::offered(caller, conn)?;
+        all.retain(|segment| segment.is_dynamic() && segment.may_change(caller));
+        Ok(all)
+    }
+
+    /// Those that are offered where one is chosen: archived ones are not, and still work where they are used.
+    pub fn offered(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Segment>> {
+        let there = Segment::seen_by(caller).filter(segments::archived_at.is_null());
+        there.order(segments::name_key).select(Segment::columns()).load(conn)
     }
 
     /// A private segment of somebody else is not there.

@@ -236,11 +236,6 @@ impl View {
         audit(conn, caller, action, &format!("view {}", self.id), details)
     }
 
-    /// Everybody's, for what has to be said of all of them; whoever shows one looks at whose it is.
-    pub fn all(conn: &mut Conn) -> QueryResult<Vec<View>> {
-        views::table.order((views::name_key, views::id)).select(View::as_select()).load(conn)
-    }
-
     /// Shared ones and one's own.
     fn seen_by(caller: &Caller) -> Boxed {
         let query = views::table.into_boxed::<Backend>();
@@ -254,6 +249,11 @@ impl View {
     /// By name, those this person may see.
     pub fn list(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<View>> {
         View::seen_by(caller).order((views::name_key, views::id)).select(View::as_select()).load(conn)
+    }
+
+    /// Every one there is, by name, whoever may see it.
+    pub fn every(conn: &mut Conn) -> QueryResult<Vec<View>> {
+        views::table.order((views::name_key, views::id)).select(View::as_select()).load(conn)
     }
 
     pub fn is_seen_by(&self, caller: &Caller) -> bool {

@@ -122,6 +122,8 @@ struct Answer {
     unread: bool,
     /// Static segments that the ticked ones may join.
     segments: Vec<Segment>,
+    /// Dynamic ones that may ask this from now on.
+    dynamic: Vec<Segment>,
     may_share: bool,
     view: Option<Opened>,
     missing: Vec<String>,
@@ -232,6 +234,7 @@ fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, E
         sort: page.sort.spell(),
         columns: shown,
         segments: Segment::joinable(caller, at)?,
+        dynamic: Segment::adaptable(caller, at)?,
         may_share: caller.may(Right::ShareSegments),
         missing: asked.missing.clone(),
         view,

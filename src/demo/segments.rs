@@ -45,7 +45,7 @@ pub const STATIC: &[Batch] = &[
 
 /// What they were in the last weeks: a line for each that ends where it is now.
 pub fn history(clock: &Clock, dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
-    let all = Segment::everybodys(conn)?;
+    let all = Segment::every(conn)?;
     let filters = Segment::filters(&all, conn, clock)?;
     let mut now = Vec::new();
     for (segment, filter) in all.iter().zip(&filters) {

@@ -18,10 +18,13 @@ impl Segment {
         if self.archived_at.is_some() == away {
             return Ok(());
         }
+        let before = self.told(conn, clock)?;
+        let mut after = before.clone();
+        after["archived"] = away.into();
         let since = away.then(|| clock.stamp());
         diesel::update(segments::table.find(self.id)).set(segments::archived_at.eq(since)).execute(conn)?;
         let action = if away { "segment.archive" } else { "segment.restore" };
-        self.remember(action, caller, &json!({ "name": self.name }), conn)
+        self.remember(action, caller, &json!({ "before": before, "after": after }), conn)
     }
 }
 

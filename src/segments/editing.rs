@@ -13,10 +13,11 @@ use crate::filters::sentence::bits;
 use crate::filters::sets::{Sets, Snapshot};
 use crate::filters::{Filter, stored};
 use crate::web::{self, Chrome, Error, Htmx, flash, see_other};
-use crate::workspace::{Clock, Workspace};
+use crate::workspace::{Clock, Workspace, stamp};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
+use chrono::Utc;
 use serde::Deserialize;
 
 #[derive(Default, Deserialize)]
@@ -26,6 +27,18 @@ pub struct Beginning {
     filter: String,
     /// or what the segment was in this version.
     version: Option<i64>,
+}
+
+/// `POST /segments/edit`: what the customers page asks becomes a change of a segment, to be looked at.
+pub async fn begin(db: Data<Db>, body: String) -> Result<HttpResponse, Error> {
+    let form = pairs(&body);
+    let id: i64 = value(&form, "segment").parse().map_err(|_| Error::NotFound("segment"))?;
+    let text = value(&form, "filter").to_string();
+    let spelled = match stored::is_long(&text) {
+        true => db.write(move |conn| Ok::<_, Error>(stored::keep(&text, stamp(Utc::now()), conn)?)).await?,
+        false => text,
+    };
+    Ok(see_other(&web::address(&format!("/segments/{id}/edit"), &[("filter", &spelled)])))
 }
 
 /// `GET /segments/{id}/edit`

@@ -111,7 +111,7 @@ impl Followers {
 
 /// What asks for a segment, itself or by way of others.
 fn askers(id: i64, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<Vec<Asker>> {
-    let all = Segment::everybodys(conn)?;
+    let all = Segment::every(conn)?;
     let filters = Segment::filters(&all, conn, clock)?;
     let mut within = HashSet::from([id]);
     let mut found = Vec::new();
@@ -137,7 +137,7 @@ fn askers(id: i64, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResu
             link: format!("/segments/{}", segment.id),
             rule: filters[place].rule().clone(),
             of: Some(segment.id),
-            shown: !segment.private || segment.is_owned_by(caller),
+            shown: segment.is_seen_by(caller),
         }
     });
     let mut askers: Vec<Asker> = segments.collect();
@@ -148,7 +148,7 @@ fn askers(id: i64, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResu
 /// The views that ask for one of these segments.
 fn views(within: &HashSet<i64>, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<Vec<Asker>> {
     let fields = Fields::load(conn)?;
-    let (views, rules): (Vec<View>, Vec<_>) = View::all(conn)?
+    let (views, rules): (Vec<View>, Vec<_>) = View::every(conn)?
         .into_iter()
         .filter_map(|view| Rule::read(&view.filter, &fields).ok().map(|rule| (view, (rule, None))))
         .unzip();
@@ -162,7 +162,7 @@ fn views(within: &HashSet<i64>, caller: &Caller, conn: &mut Conn, clock: &Clock)
         link: format!("/views/{}", view.id),
         rule: filter.rule().clone(),
         of: None,
-        shown: !view.private || view.is_owned_by(caller),
+        shown: view.is_seen_by(caller),
         name: view.name,
     };
     Ok(asking.map(asker).collect())

@@ -150,11 +150,15 @@ fn refused(problem: Problem) -> Refused {
     }
 }
 
-fn add(typed: &Typed, caller: &Caller, conn: &mut Conn) -> Result<Done, Refused> {
-    let workspace = Workspace::load(conn)?;
-    let clock = workspace.clock();
+/// Whom the list means. A long one takes a while, and nobody has to wait with writing for that.
+fn look_up(typed: &Typed, conn: &mut Conn) -> Result<(Keys, Meant), Refused> {
     let keys = Keys::read(&typed.list, By::parse(&typed.by)).map_err(Refused::List)?;
-    let meant = keys::look_up(&keys, &workspace, conn)?;
+    let meant = keys::look_up(&keys, &Workspace::load(conn)?, conn)?;
+    Ok((keys, meant))
+}
+
+fn add(keys: Keys, meant: Meant, typed: &Typed, caller: &Caller, conn: &mut Conn) -> Result<Done, Refused> {
+    let clock = Workspace::load(conn)?.clock();
     let segment = match typed.segment {
         Some(id) => changeable(id, caller, conn)?,
         None if meant.found.is_empty() => {
@@ -229,7 +233,11 @@ pub async fn create(
         }
     };
     let (asked, adder) = (typed.clone(), caller.clone());
-    let done = db.write(move |conn| add(&asked, &adder, conn)).await;
+    let found = db.read(move |conn| look_up(&asked, conn).map(|(keys, meant)| (keys, meant, asked))).await;
+    let done = match found {
+        Ok((keys, meant, asked)) => db.write(move |conn| add(keys, meant, &asked, &adder, conn)).await,
+        Err(refused) => Err(refused),
+    };
     match done {
         Ok(done) => {
             let count = sizes::saved(&done.segment, &sets, &db).await?;

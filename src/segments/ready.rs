@@ -59,7 +59,7 @@ pub fn refresh(sets: &Sets, seen: Option<Position>) -> Result<Position, Trouble>
             return Ok((position, HashSet::new(), Utc::now().naive_utc()));
         }
         let clock = Workspace::load(at)?.clock();
-        let all = Segment::everybodys(at)?;
+        let all = Segment::every(at)?;
         let mut sources = HashSet::from([Source::Anyone]);
         for filter in Segment::filters(&all, at, &clock)? {
             filter.ask().each(&mut |source| {

@@ -199,7 +199,12 @@ impl Segment {
             members::add_matching(&segment, &filter, conn, clock)?;
         }
         versions::keep(&segment, &caller.name, caller.agent_id, conn)?;
-        segment.remember("segment.create", caller, &json!({ "after": segment.told(conn, clock)? }), conn)?;
+        segment.remember(
+            "segment.create",
+            caller,
+            &json!({ "before": null, "after": segment.told(conn, clock)? }),
+            conn,
+        )?;
         Ok(segment)
     }
 
@@ -253,15 +258,20 @@ impl Segment {
     }
 
     pub fn delete(&self, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<()> {
-        let details = json!({ "before": self.told(conn, clock)? });
+        let details = json!({ "before": self.told(conn, clock)?, "after": null });
         self.remember("segment.delete", caller, &details, conn)?;
         diesel::delete(segments::table.find(self.id)).execute(conn).map(drop)
     }
 
     /// As the audit log tells it.
-    fn told(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Value> {
+    pub(super) fn told(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Value> {
         let filter = if self.is_dynamic() { Some(self.filter(conn, clock)?.text()) } else { None };
-        let mut told = json!({ "name": self.name, "kind": self.kind().key(), "private": self.private });
+        let mut told = json!({
+            "name": self.name,
+            "kind": self.kind().key(),
+            "private": self.private,
+            "archived": self.archived_at.is_some(),
+        });
         match (filter, self.origin()) {
             (Some(text), _) => told["filter"] = text.into(),
             (None, Some(origin)) => told["made"] = origin.words().into(),

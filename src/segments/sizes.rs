@@ -66,7 +66,7 @@ pub fn daily(sets: &Sets, db: &Db) -> Result<(), Trouble> {
         let clock = Workspace::load(at)?.clock();
         let today = segment_sizes::table.filter(segment_sizes::day.eq(clock.today()));
         let known: HashSet<i64> = today.select(segment_sizes::segment_id).load(&mut **at)?.into_iter().collect();
-        let mut missing = Segment::everybodys(at)?;
+        let mut missing = Segment::every(at)?;
         missing.retain(|segment| !known.contains(&segment.id));
         let filters = Segment::filters(&missing, at, &clock)?;
         let (began, mut counted) = (Instant::now(), Vec::new());

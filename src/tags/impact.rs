@@ -44,12 +44,12 @@ pub struct Change {
 pub fn changes(step: &Step, caller: &Caller, clock: &Clock, at: &mut Snapshot) -> QueryResult<Vec<(Change, Ids)>> {
     let now = clock.stamp();
     let mut audiences: Vec<(Place, Filter)> = Vec::new();
-    let segments: Vec<Segment> = Segment::everybodys(at)?.into_iter().filter(Segment::is_dynamic).collect();
+    let segments: Vec<Segment> = Segment::every(at)?.into_iter().filter(Segment::is_dynamic).collect();
     let filters = Segment::filters(&segments, at, clock)?;
     for (segment, filter) in segments.iter().zip(filters) {
         audiences.push((place(Kind::Segment, segment.id, &segment.name, segment.is_seen_by(caller)), filter));
     }
-    for view in View::all(at)? {
+    for view in View::every(at)? {
         if let Ok(filter) = view.filter(at, clock)? {
             audiences.push((place(Kind::View, view.id, &view.name, view.is_seen_by(caller)), filter));
         }

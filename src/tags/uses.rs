@@ -109,13 +109,13 @@ fn filters(caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<(Place, Rule)>> 
     let fields = Fields::load(conn)?;
     let read = |text: &str| Rule::read(text, &fields).ok();
     let mut found = Vec::new();
-    for segment in Segment::everybodys(conn)? {
+    for segment in Segment::every(conn)? {
         let rule = segment.rule(&fields).ok().flatten();
         found.extend(
             rule.map(|rule| (place(Kind::Segment, segment.id, &segment.name, segment.is_seen_by(caller)), rule)),
         );
     }
-    for view in View::all(conn)? {
+    for view in View::every(conn)? {
         let rule = read(&view.filter);
         found.extend(rule.map(|rule| (place(Kind::View, view.id, &view.name, view.is_seen_by(caller)), rule)));
     }

@@ -149,6 +149,9 @@ fn what_happens_to_segments_is_remembered_with_before_and_after() {
         assert_eq!((&changed["before"]["name"], &changed["after"]["name"]), (&json!("VIPs"), &json!("Trade")));
         assert_eq!(changed["before"]["filter"], "tags contains VIP");
         assert_eq!(changed["after"]["filter"], "tags contains Wholesale");
+        let aside = &lines[2].2;
+        assert_eq!((&aside["after"]["archived"], &aside["after"]["name"]), (&json!(true), &json!("Trade")));
+        assert_eq!(aside["before"]["filter"], "tags contains Wholesale");
         assert_eq!(lines[4].2["before"]["filter"], "tags contains Wholesale");
     });
 }

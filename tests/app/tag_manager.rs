@@ -107,11 +107,11 @@ fn shop(db: &Db) -> Vec<i64> {
 fn audiences(clock: &Clock, db: &Db) -> BTreeMap<String, Ids> {
     db.read_now::<_, Trouble>(|conn| {
         let mut found = BTreeMap::new();
-        for segment in Segment::everybodys(conn)? {
+        for segment in Segment::every(conn)? {
             let filter = segment.filter(conn, clock)?;
             found.insert(segment.name, Snapshot::alone(conn).matching(&filter)?);
         }
-        for view in View::all(conn)? {
+        for view in View::every(conn)? {
             let filter = view.filter(conn, clock)?.expect("a filter");
             found.insert(view.name, Snapshot::alone(conn).matching(&filter)?);
         }
@@ -351,7 +351,7 @@ fn two_tags_are_merged_in_the_browser_after_a_look() {
         let filters: Vec<String> = write(&db, |conn| {
             let names = ["Either", "Old ones"];
             let all =
-                Segment::everybodys(conn).unwrap().into_iter().filter(|segment| names.contains(&segment.name.as_str()));
+                Segment::every(conn).unwrap().into_iter().filter(|segment| names.contains(&segment.name.as_str()));
             let fields = Fields::load(conn).unwrap();
             all.map(|segment| segment.rule(&fields).unwrap().unwrap().to_json().to_string()).collect()
         });
