@@ -70,8 +70,11 @@ pub struct Cache {
     said: Option<usize>,
     budget: AtomicUsize,
     fills: AtomicU64,
-    sizes: Mutex<Option<(Instant, Arc<HashMap<i64, i64>>)>>,
+    sizes: Mutex<Option<Known>>,
 }
+
+/// How many customers carry each tag, as it was a moment ago.
+type Known = (Instant, Arc<HashMap<i64, i64>>);
 
 /// So long the sizes of tags are good enough to say which come first.
 const SIZES: Duration = Duration::from_secs(60);
