@@ -37,7 +37,7 @@ pub struct Config {
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N")]
     pub workers: Option<usize>,
 
-    /// Memory for answers at hand, in MiB [default: 48, and 100 more for every million customers]
+    /// Memory for answers at hand, in MiB [default: 48, and 150 more for every million customers]
     #[arg(long, env = "MUSTER_SETS_MEMORY", value_name = "MIB")]
     pub sets_memory: Option<usize>,
 

@@ -244,6 +244,37 @@ impl QueryFragment<Backend> for Gathered {
     }
 }
 
+/// The ids that were gathered, none where nobody was found.
+pub fn gathered(bytes: Option<Vec<u8>>) -> impl Iterator<Item = i64> {
+    let bytes = bytes.unwrap_or_default();
+    (0..bytes.len() / 8).filter_map(move |place| bytes.get(place * 8..)?.first_chunk().copied().map(i64::from_be_bytes))
+}
+
+/// The same of whatever a query finds, whose column it is.
+pub struct GatheredFrom<Q> {
+    pub gathered: Gathered,
+    pub rows: Q,
+}
+
+impl<Q> diesel::query_builder::Query for GatheredFrom<Q> {
+    type SqlType = diesel::sql_types::Nullable<diesel::sql_types::Binary>;
+}
+impl<Q> QueryId for GatheredFrom<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for GatheredFrom<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.gathered.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM (");
+        self.rows.walk_ast(out.reborrow())?;
+        out.push_sql(") AS found");
+        Ok(())
+    }
+}
+impl<Q> RunQueryDsl<super::Conn> for GatheredFrom<Q> {}
+
 #[diesel::declare_sql_function]
 extern "SQL" {
     /// [`Gathered`] on SQLite, which has nothing like it.

@@ -15,7 +15,7 @@ use super::rule::Join;
 use super::taggings::Tagged;
 use super::wanted::Wanted;
 use crate::db::Conn;
-use crate::db::nodes::{Among, Gathered, Has, On};
+use crate::db::nodes::{Among, Gathered, GatheredFrom, Has, On, gathered};
 use crate::db::schema::{consents, custom_values, customers, purchases, segment_members, taggings};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -74,23 +74,25 @@ impl Source {
                 (column, $table::table.filter(condition))
             }};
         }
+        let read = |bytes| gathered(bytes).collect();
         macro_rules! gathered {
             ($table:ident . $column:ident, $condition:expr) => {{
                 let (column, rows) = rows!($table.$column, $condition);
-                let ids: Option<Vec<u8>> = rows.select(Gathered(column)).get_result(conn)?;
-                Ok(ids.unwrap_or_default().as_chunks().0.iter().copied().map(i64::from_be_bytes).collect())
+                rows.select(Gathered(column)).get_result(conn).map(read)
             }};
         }
         match self {
             Source::Anyone => gathered!(customers.id, self.row(now)),
             Source::Own(column, wanted) => gathered!(customers.id, wanted.on(*column, now)),
             Source::Tags(tagged) => gathered!(taggings.customer_id, tagged.on(now)),
-            Source::Carrying(least) => rows!(taggings.customer_id, Tagged::AtAll.on(now))
-                .1
-                .group_by(taggings::customer_id)
-                .having(diesel::dsl::count_star().ge(i64::from(*least)))
-                .select(taggings::customer_id)
-                .load(conn),
+            Source::Carrying(least) => {
+                let groups = rows!(taggings.customer_id, Tagged::AtAll.on(now))
+                    .1
+                    .group_by(taggings::customer_id)
+                    .having(diesel::dsl::count_star().ge(i64::from(*least)))
+                    .select(taggings::customer_id);
+                GatheredFrom { gathered: Gathered("customer_id"), rows: groups }.get_result(conn).map(read)
+            }
             Source::Consents(said) => gathered!(consents.customer_id, said.on()),
             Source::Members(id) => gathered!(segment_members.customer_id, member(*id)),
             Source::Values(field, wanted) => gathered!(custom_values.customer_id, wanted.custom(*field, now)),

@@ -12,6 +12,7 @@ mod cache;
 mod counts;
 mod journal;
 pub mod reads;
+mod texts;
 
 use super::Filter;
 use super::ask::{Ask, Source};
@@ -90,6 +91,14 @@ impl Sets {
     {
         let sets = self.clone();
         actix_web::web::block(move || sets.read_now(work)).await.unwrap_or_else(|_| Err(E::from(Trouble::Stopped)))
+    }
+
+    /// Reads into memory the text columns that somebody has looked through, each in a snapshot of its own.
+    pub fn read_texts(&self) -> Result<(), Trouble> {
+        for column in self.cache.wanted_texts() {
+            self.read_now::<_, Trouble>(|at| Ok(at.cache.clone().read_text(column, at.at, at.conn)?))?;
+        }
+        Ok(())
     }
 
     /// How many times everybody was asked so far.

@@ -3,7 +3,7 @@
 
 use super::{Filter, Predicate, count, stored};
 use crate::db::Conn;
-use crate::db::nodes::{Among, Gathered};
+use crate::db::nodes::{Among, Gathered, gathered};
 use crate::db::schema::customers;
 use crate::web::{Error, thousands};
 use crate::workspace::Clock;
@@ -79,20 +79,14 @@ impl Whom {
             Whom::Ticked(ids) => (ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(), None),
             Whom::Matching(filter) => {
                 let found = customers::table.filter(self.predicate()).select(Gathered("customers.id"));
-                let bytes: Option<Vec<u8>> = found.get_result(conn)?;
-                (gathered(&bytes.unwrap_or_default()), Some(filter.text()))
+                let mut ids: Vec<u32> =
+                    gathered(found.get_result(conn)?).filter_map(|id| u32::try_from(id).ok()).collect();
+                ids.sort_unstable();
+                (ids.into_iter().collect(), Some(filter.text()))
             }
         };
         Ok(Settled { ids, words: self.words(), filter, at: clock.stamp() })
     }
-}
-
-/// The ids that [`Gathered`] gathered.
-fn gathered(bytes: &[u8]) -> RoaringBitmap {
-    let ids = bytes.chunks_exact(8).filter_map(|id| id.try_into().ok().map(i64::from_be_bytes));
-    let mut ids: Vec<u32> = ids.filter_map(|id| u32::try_from(id).ok()).collect();
-    ids.sort_unstable();
-    ids.into_iter().collect()
 }
 
 impl Settled {

@@ -1,6 +1,6 @@
-//! Keeps the answers of saved segments at hand, and tidies up behind what is over: after a start, after a large change, and when a new day begins and
-//! "the last 90 days" are other days. Whoever opens a page then finds them known; without this she would be answered as
-//! truly, only later.
+//! Keeps the answers of saved segments at hand, and tidies up behind what is over: after a start, after a large change, and
+//! when a new day begins and "the last 90 days" are other days. Whoever opens a page then finds them known; without this
+//! she would be answered as truly, only later.
 
 use super::{Segment, sizes};
 use crate::db::{Db, Trouble, changes};
@@ -59,9 +59,9 @@ pub fn refresh(sets: &Sets, seen: Option<Position>) -> Result<Position, Trouble>
             return Ok((position, HashSet::new(), Utc::now().naive_utc()));
         }
         let clock = Workspace::load(at)?.clock();
-        let all = Segment::every(at)?;
+        let segments = Segment::every(at)?;
         let mut sources = HashSet::from([Source::Anyone]);
-        for filter in Segment::filters(&all, at, &clock)? {
+        for filter in Segment::filters(&segments, at, &clock)? {
             filter.ask().each(&mut |source| {
                 sources.insert(source.clone());
             });
@@ -71,7 +71,10 @@ pub fn refresh(sets: &Sets, seen: Option<Position>) -> Result<Position, Trouble>
     let mut sources = sources.into_iter().peekable();
     while sources.peek().is_some() {
         sets.read_now::<_, Trouble>(|at| stretch(&mut sources, now, at))?;
+        // The next that looks through the same column is quicker.
+        sets.read_texts()?;
     }
+    sets.read_texts()?;
     Ok(at)
 }
 

@@ -51,8 +51,20 @@ fn play(run: &Run, db: &Db, room: Option<usize>, others: &mut dyn FnMut()) {
         for number in 0..WRITERS {
             scope.spawn(move || run.guard(|| writers::write(run, db, number)));
         }
+        scope.spawn(|| run.guard(|| read_texts(run, &sets)));
         run.guard(others);
     });
+}
+
+/// Columns come into memory while others look for something in them.
+fn read_texts(run: &Run, sets: &Sets) {
+    while !run.is_over() {
+        match sets.read_texts() {
+            Err(trouble) if writers::is_clash(&trouble) => run.add(Count::Clashed, 1),
+            read => read.expect("texts"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Fewer answers prove nothing.

@@ -105,7 +105,7 @@ fn every_order_is_walked_along_an_index() {
         for column in COLUMNS.iter().filter(|column| column.by.is_some() && column.key != "id") {
             for sort in [column.key.to_string(), format!("-{}", column.key), format!("-{},city,-country", column.key)] {
                 let load = |page: &Page, conn: &mut Conn| {
-                    let set = Set { ids, near: &|| None, ways: WAYS[2] };
+                    let set = Set { ids, near: &|| None, ways: WAYS[3] };
                     List::load_in(set, page, clock().stamp(), conn).expect("a list")
                 };
                 let plans = plans(&sort, "SELECT customers.id FROM", load, conn);

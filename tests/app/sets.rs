@@ -66,6 +66,56 @@ fn a_condition_is_asked_once_and_follows_what_is_written() {
 }
 
 #[test]
+fn a_column_that_was_looked_through_once_is_looked_through_in_memory() {
+    for_each_database(|db| {
+        let people = world(&db);
+        let sets = Sets::new(db.clone(), None);
+        assert_eq!(count("name contains n", &clock(), &sets), 1);
+        sets.read_texts().expect("the names");
+        let asked = sets.fills();
+        assert_eq!(count("name contains a", &clock(), &sets), 2);
+        assert_eq!(count("name does not contain A", &clock(), &sets), 3);
+        assert_eq!(count("name ends with o", &clock(), &sets), 1);
+        assert_eq!(count("name contains an or name contains bo", &clock(), &sets), 2);
+        assert_eq!(sets.fills(), asked, "everybody's name is known");
+        // What is edited after it was read is asked again.
+        let rename = |id, name: &str| {
+            let set = (customers::name.eq(name.to_string()), customers::name_folded.eq(name.to_lowercase()));
+            let done = db.write_now::<_, Trouble>(|conn| {
+                Ok(diesel::update(customers::table.find(id)).set(set).execute(conn)?)
+            });
+            done.expect("another name");
+        };
+        rename(people.bo, "Xiomara");
+        rename(people.di, "Roxana");
+        assert_eq!(count("name contains x", &clock(), &sets), 2);
+        assert_eq!(count("name ends with a", &clock(), &sets), 4);
+        assert_eq!(sets.fills(), asked);
+        // Nobody knows any more who was edited: the column is asked of the database, and read again.
+        rename(people.bo, "Bo");
+        changes::trim(0, &db).expect("the log is trimmed");
+        assert_eq!(count("name contains xi", &clock(), &sets), 0);
+        let asked = sets.fills();
+        sets.read_texts().expect("the names");
+        assert_eq!(count("name contains ox", &clock(), &sets), 1);
+        assert_eq!(sets.fills(), asked);
+    });
+}
+
+#[test]
+fn texts_have_their_share_of_the_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    world(&db);
+    let sets = Sets::new(db, Some(100));
+    assert_eq!(count("name contains n", &clock(), &sets), 1);
+    sets.read_texts().expect("no room for names");
+    let asked = sets.fills();
+    assert_eq!(count("name contains a", &clock(), &sets), 2);
+    assert!(sets.fills() > asked && sets.bytes() <= 100);
+}
+
+#[test]
 fn a_set_goes_with_the_clock_forwards_and_back() {
     for_each_database(|db| {
         world(&db);

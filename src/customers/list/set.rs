@@ -15,9 +15,9 @@
 use super::Row;
 use super::place::{Alike, Course, Place};
 use crate::customers::Customer;
-use crate::db::Conn;
-use crate::db::nodes::Among;
+use crate::db::nodes::{Among, Gathered, GatheredFrom, gathered};
 use crate::db::schema::customers;
+use crate::db::{Backend, Conn};
 use crate::filters::Predicate;
 use diesel::prelude::*;
 use roaring::RoaringBitmap;
@@ -38,8 +38,9 @@ pub struct Set<'a> {
 pub struct Ways {
     /// Up to so many ids are given to the database as a list.
     pub list: u64,
-    /// How many rows of the index are asked for first; then four times as many, and so on.
-    pub batch: i64,
+    /// How many rows of the index are asked for first, then four times as many, and so on; where nobody says, as many
+    /// as should do.
+    pub batch: Option<i64>,
     /// A walk is given up after so many rows for each id of the set.
     pub patience: u64,
 }
@@ -49,8 +50,9 @@ impl Ways {
     pub fn usual(conn: &Conn) -> Ways {
         match conn {
             // It hands out rows as it walks: whoever has enough stops.
-            Conn::Sqlite(_) => Ways { list: 2000, batch: i64::MAX, patience: 20 },
-            Conn::Postgres(_) => Ways { list: 2000, batch: 200, patience: 5 },
+            Conn::Sqlite(_) => Ways { list: 2000, batch: Some(i64::MAX), patience: 20 },
+            // It does all it is asked for.
+            Conn::Postgres(_) => Ways { list: 2000, batch: None, patience: 5 },
         }
     }
 }
@@ -99,7 +101,8 @@ impl Set<'_> {
     /// Walks the index of the order.
     fn walk(&self, place: &Place, wanted: usize, conn: &mut Conn) -> QueryResult<Option<Vec<i64>>> {
         let patience = i64::try_from(self.ids.len().saturating_mul(self.ways.patience)).unwrap_or(i64::MAX);
-        let (mut found, mut walked, mut batch) = (Vec::new(), 0, self.ways.batch);
+        let (mut found, mut walked) = (Vec::new(), 0);
+        let mut batch = self.ways.batch.unwrap_or_else(|| self.likely(wanted));
         while walked < patience {
             let reading = batch.min(patience - walked);
             // The place comes first: of two conditions that bound the walk at one end, SQLite enters the index by the
@@ -109,23 +112,26 @@ impl Set<'_> {
                 query = query.filter(near);
             }
             let mut read = 0;
-            for id in query.limit(reading).offset(walked).load_iter::<i64, _>(conn)? {
-                let id = id?;
+            let mut is_enough = |id| {
                 read += 1;
                 if has(self.ids, id) {
                     found.push(id);
                 }
-                if found.len() == wanted {
-                    return Ok(Some(found));
-                }
-            }
-            if read < reading {
+                found.len() == wanted
+            };
+            if handed_out(query.limit(reading).offset(walked), &mut is_enough, conn)? || read < reading {
                 return Ok(Some(found));
             }
             walked += reading;
             batch = batch.saturating_mul(4);
         }
         Ok(None)
+    }
+
+    /// Among how many customers there should be this many of the set, and a few more.
+    fn likely(&self, wanted: usize) -> i64 {
+        let one_in = u64::from(self.ids.max().unwrap_or_default()) / self.ids.len().max(1) + 1;
+        i64::try_from(one_in.saturating_mul(wanted as u64 * 3 / 2)).unwrap_or(i64::MAX)
     }
 
     /// Those further on in an order of several columns, where those who are alike in the first come together, in the
@@ -166,6 +172,24 @@ impl Group<'_> {
     fn first(&self, wanted: usize, conn: &mut Conn) -> QueryResult<Vec<i64>> {
         Set { ids: &self.ids, near: &|| None, ways: self.ways }.first(self.course, wanted, conn)
     }
+}
+
+/// Hands out ids in the order of a query until somebody has enough, which it then says.
+fn handed_out(
+    query: customers::BoxedQuery<'_, Backend, diesel::sql_types::BigInt>,
+    is_enough: &mut impl FnMut(i64) -> bool,
+    conn: &mut Conn,
+) -> QueryResult<bool> {
+    if let Conn::Postgres(_) = conn {
+        let ids = GatheredFrom { gathered: Gathered("id"), rows: query }.get_result(conn)?;
+        return Ok(gathered(ids).any(is_enough));
+    }
+    for id in query.load_iter::<i64, _>(conn)? {
+        if is_enough(id?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn has(ids: &RoaringBitmap, id: i64) -> bool {

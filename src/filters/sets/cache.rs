@@ -6,6 +6,7 @@
 
 use super::counts::Counts;
 use super::journal::{Journal, Position};
+use super::texts::{Own, Texts};
 use super::{Ids, collect};
 use crate::db::Conn;
 use crate::db::changes::{self, Version};
@@ -64,6 +65,7 @@ pub struct Cache {
     journal: Mutex<Journal>,
     slots: Mutex<HashMap<Source, Arc<Slot>>>,
     pub counts: Counts,
+    texts: Texts,
     /// Counts uses, to know the one least recently used.
     uses: AtomicU64,
     /// The bytes that sets may take, as was said or as it grew.
@@ -79,10 +81,10 @@ type Known = (Instant, Arc<HashMap<i64, i64>>);
 /// So long the sizes of tags are good enough to say which come first.
 const SIZES: Duration = Duration::from_secs(60);
 
-/// Unless somebody says how many, sets may take so many bytes, and so many more for each customer: a set of more than one
-/// in sixteen customers takes a bit for each of them all.
+/// Unless somebody says how many, sets and texts may take so many bytes, and so many more for each customer: a set of more
+/// than one in sixteen customers takes a bit for each of them all, and a column of names two dozen bytes.
 const BASE: usize = 48 << 20;
-const EACH: usize = 100;
+const EACH: usize = 150;
 
 impl Cache {
     /// What the newest snapshot saw: held while the next one is opened, so that positions are in the order of snapshots.
@@ -119,9 +121,23 @@ impl Cache {
         self.fills.load(Ordering::Relaxed)
     }
 
-    /// The bytes that all sets take.
+    /// The bytes that all sets and texts take.
     pub fn bytes(&self) -> usize {
-        self.slots.lock().values().map(|slot| slot.bytes.load(Ordering::Relaxed)).sum()
+        let sets: usize = self.slots.lock().values().map(|slot| slot.bytes.load(Ordering::Relaxed)).sum();
+        sets + self.texts.bytes()
+    }
+
+    /// The columns that were looked through by SQL since they were read, if ever.
+    pub fn wanted_texts(&self) -> Vec<Own> {
+        self.texts.wanted()
+    }
+
+    /// Reads a column into memory, half of which is for texts.
+    pub fn read_text(&self, column: Own, at: Position, conn: &mut Conn) -> QueryResult<()> {
+        let budget = self.said.unwrap_or_else(|| self.budget.load(Ordering::Relaxed).max(BASE));
+        self.texts.read(column, at, budget / 2, conn)?;
+        self.make_room();
+        Ok(())
     }
 
     /// True when the sets take most of what they may.
@@ -156,25 +172,43 @@ impl Cache {
             return Ok(Arc::new(ask(source, None, stand)?));
         };
         if let Some(set) = held.as_mut()
-            && let Some(changed) = self.changed(set, source, stand)?
+            && let Some(ids) = self.moved(set, source, stand)?
         {
-            if changed.is_empty() {
+            if Arc::ptr_eq(&ids, &set.ids) {
                 // Nothing lies between the two places: it is true at both.
                 set.at = set.at.max(stand.at);
                 set.now = set.now.max(stand.now);
-                return Ok(set.ids.clone());
+                return Ok(ids);
             }
-            if is_cheaper(changed.len(), set.cost, stand.conn) {
-                let yes = ask(source, Some(&changed), stand)?;
-                let moved = Set { ids: Arc::new((&*set.ids - changed) | yes), ..set.clone() };
-                return self.publish(moved, source, &slot, &mut held, stand);
-            }
+            let moved = Set { ids, ..set.clone() };
+            return self.publish(moved, source, &slot, &mut held, stand);
         }
         let began = Instant::now();
+        if let Some((text, ids)) = self.texts.find(source) {
+            let until = NaiveDateTime::MAX;
+            let mut set = Set { ids: Arc::new(ids), at: text.at, now: stand.now, until, cost: text.cost() };
+            if let Some(ids) = self.moved(&mut set, source, stand)? {
+                return self.publish(Set { ids, ..set }, source, &slot, &mut held, stand);
+            }
+        }
         let ids = Arc::new(ask(source, None, stand)?);
         self.fills.fetch_add(1, Ordering::Relaxed);
+        self.texts.want(source);
         let filled = Set { ids, at: stand.at, now: stand.now, until: stand.now, cost: began.elapsed() };
         self.publish(filled, source, &slot, &mut held, stand)
+    }
+
+    /// A set as it is where it is asked for; `None` when everybody is to be asked anew.
+    fn moved(&self, set: &mut Set, source: &Source, stand: &mut Stand) -> QueryResult<Option<Arc<Ids>>> {
+        let Some(changed) = self.changed(set, source, stand)? else { return Ok(None) };
+        if changed.is_empty() {
+            return Ok(Some(set.ids.clone()));
+        }
+        if !is_cheaper(changed.len(), set.cost, stand.conn) {
+            return Ok(None);
+        }
+        let yes = ask(source, Some(&changed), stand)?;
+        Ok(Some(Arc::new((&*set.ids - changed) | yes)))
     }
 
     /// Customers whose answer may differ between where a set is true and where it is asked for: those the log names, and
@@ -228,9 +262,10 @@ impl Cache {
     /// Lets go of the sets that were not used for longest, down to nine tenths of the budget.
     fn make_room(&self) {
         let budget = self.budget.load(Ordering::Relaxed);
+        let texts = self.texts.bytes();
         let mut slots = self.slots.lock();
         let size = |slot: &Arc<Slot>| slot.bytes.load(Ordering::Relaxed);
-        let mut total: usize = slots.values().map(size).sum();
+        let mut total: usize = texts + slots.values().map(size).sum::<usize>();
         if budget == 0 || total <= budget {
             return;
         }

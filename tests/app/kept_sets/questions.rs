@@ -17,7 +17,7 @@ use muster::filters::{Filter, Rule};
 const POOL: usize = 60;
 
 /// These are always among them: each is moved by something that hardly another is.
-const ALWAYS: [&str; 11] = [
+const ALWAYS: [&str; 13] = [
     "tags any name contains old",
     "tags any name contains st",
     "tags any name contains sea",
@@ -29,6 +29,8 @@ const ALWAYS: [&str; 11] = [
     "purchases any where (purchased_at in the next 1 minutes and amount > 10)",
     "purchases none where (purchased_at in the last 2 minutes or product is boots)",
     "segments in any of Kept",
+    "name contains an",
+    "city ends with o",
 ];
 
 pub struct Questions {
