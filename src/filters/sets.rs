@@ -16,6 +16,7 @@ mod texts;
 
 use super::Filter;
 use super::ask::{Ask, Source};
+use super::fields::{Fields, Place, Scope};
 use crate::db::{self, Conn, Db, Trouble};
 use cache::{Cache, Stand};
 use chrono::NaiveDateTime;
@@ -93,7 +94,16 @@ impl Sets {
         actix_web::web::block(move || sets.read_now(work)).await.unwrap_or_else(|_| Err(E::from(Trouble::Stopped)))
     }
 
-    /// Reads into memory the text columns that somebody has looked through, each in a snapshot of its own.
+    /// Notes which fields people will look for customers by.
+    pub fn expect_texts(&self, keys: &[&str]) {
+        for key in keys {
+            if let Some(Place::Own(column)) = Fields::built_in().find(Scope::Customer, key).map(|field| field.place) {
+                self.cache.expect_text(column);
+            }
+        }
+    }
+
+    /// Reads into memory the text columns that are worth it, each in a snapshot of its own.
     pub fn read_texts(&self) -> Result<(), Trouble> {
         for column in self.cache.wanted_texts() {
             self.read_now::<_, Trouble>(|at| Ok(at.cache.clone().read_text(column, at.at, at.conn)?))?;

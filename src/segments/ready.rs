@@ -21,8 +21,12 @@ const STRETCH: Duration = Duration::from_millis(50);
 /// Changes that stay in the log for whoever was not looking.
 const KEPT_CHANGES: i64 = 500_000;
 
+/// What people look for customers by.
+const SEARCHED: [&str; 3] = ["name", "email", "city"];
+
 /// Does so as long as the server runs.
 pub async fn keep(sets: Sets, db: Db) {
+    sets.expect_texts(&SEARCHED);
     let (mut seen, mut last) = (None, None::<Instant>);
     loop {
         let (sets, db) = (sets.clone(), db.clone());

@@ -39,7 +39,7 @@ pub const LIMITS: &[(&str, &str)] = &[
     ("count.median", "a request over HTTP; the sets themselves take microseconds"),
     ("count.slowest", "a request over HTTP"),
     ("first.within", "handing out the ids, row by row"),
-    ("first.contains", "one pass over the column"),
+    ("first.contains", "one pass over the column, in memory once it was read there"),
     ("builder.new", "two or three requests, drawing the page, and the figures of ten rows"),
     ("builder.known", "drawing the page: the builder's form and fifty rows"),
     ("builder.known95", "drawing the page"),

@@ -127,6 +127,11 @@ impl Cache {
         sets + self.texts.bytes()
     }
 
+    /// Notes that a column may soon be looked through.
+    pub fn expect_text(&self, column: Own) {
+        self.texts.expect(column);
+    }
+
     /// The columns that were looked through by SQL since they were read, if ever.
     pub fn wanted_texts(&self) -> Vec<Own> {
         self.texts.wanted()

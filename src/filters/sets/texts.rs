@@ -2,9 +2,9 @@
 //! database looks through the whole column for it, row by row. Here the column stands in one piece, and looking through
 //! that takes a tenth of the time.
 //!
-//! A column is read when somebody has looked through it once (by SQL), in the background, and never changed afterwards:
-//! it is true at the position it was read at. What is found in it is a set like any other, true at that position, and
-//! moves from there to where it is asked from.
+//! A column is read in the background, once somebody has looked through it by SQL or is likely to, and never changed
+//! afterwards: it is true at the position it was read at. What is found in it is a set like any other, true at that
+//! position, and moves from there to where it is asked from.
 
 use super::Ids;
 use super::journal::Position;
@@ -66,7 +66,13 @@ impl Texts {
 
     /// Notes that a condition was looked for by SQL: its column is worth reading.
     pub fn want(&self, source: &Source) {
-        let Some((column, _)) = looked_through(source) else { return };
+        if let Some((column, _)) = looked_through(source) {
+            self.expect(column);
+        }
+    }
+
+    /// Notes that somebody may look through a column.
+    pub fn expect(&self, column: Own) {
         let now = Instant::now();
         let mut columns = self.0.lock();
         let known = columns.entry(column).or_insert(Known { text: None, wanted: true, used: now, read: None });
