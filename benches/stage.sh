@@ -179,7 +179,8 @@ serve() {
     local log=$notes/serve.log
     env -u RUST_LOG "$muster" --database-url "$url" serve --listen 127.0.0.1:0 --data-dir "$notes/uploads" >"$log" 2>&1 &
     server=$!
-    for _ in $(seq 600); do
+    # A new version may have migrations to do first: at ten million customers that takes minutes.
+    for _ in $(seq 6000); do
         site=$(sed -n 's/.* at \(http:[^ ]*\)$/\1/p' "$log" | head -1)
         [ -z "$site" ] || return 0
         kill -0 "$server" 2>/dev/null || break

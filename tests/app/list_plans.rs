@@ -62,13 +62,13 @@ fn heard<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> T) -> (T, Vec<Strin
     (done, asked)
 }
 
-/// The plans of all questions that begin like this, while an order is read from the first page to the last and back.
-fn plans(sort: &str, begin: &str, load: impl Fn(&Page, &mut Conn) -> List, conn: &mut Conn) -> Vec<String> {
+/// The plans of all questions that have this in them, while an order is read from the first page to the last and back.
+fn plans(sort: &str, words: &str, load: impl Fn(&Page, &mut Conn) -> List, conn: &mut Conn) -> Vec<String> {
     let sort = Sort::parse(sort).expect("an order");
     let (mut page, mut back, mut plans) = (Page::first(sort.clone(), 30), false, Vec::new());
     loop {
         let (list, asked) = heard(conn, |conn| load(&page, conn));
-        let asked: Vec<String> = asked.into_iter().filter(|asked| asked.starts_with(begin)).collect();
+        let asked: Vec<String> = asked.into_iter().filter(|asked| asked.contains(words)).collect();
         assert!(!asked.is_empty(), "{sort:?}");
         plans.extend(asked.iter().map(|asked| format!("{asked}\n{}", plan(asked, conn))));
         back |= list.next.is_none();
