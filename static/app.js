@@ -8,7 +8,8 @@
 //   [data-find]                takes the focus on "/"
 //   [data-pick] [data-pick-all]           row ticks and the tick of all on the page, one list a page
 //   [data-bulk] [data-bulk-count]         the bar that shows when something is ticked, and where it says how many
-//   [data-bulk-all][data-count]           tick that means everybody who matches; offered once the whole page is ticked
+//   [data-bulk-all][data-count]           tick that means everybody who matches; offered once the whole page is ticked, on
+//                                         cards at once
 //   form[data-autosubmit]      submits when something in it changes, unless htmx does
 //   [data-copy]                copies its value, or the page's address
 //   [data-opens="id"] [data-closes]       opens a dialog; closes the one it is in
@@ -177,14 +178,16 @@ function countTicks() {
   const rows = all('[data-pick]');
   const ticked = rows.filter((box) => box.checked).length;
   const whole = ticked > 0 && ticked === rows.length;
+  const head = document.querySelector('[data-pick-all]');
+  // Cards have no head with a box that ticks the whole page.
+  const cards = head && getComputedStyle(head.closest('thead')).position === 'absolute';
   const everybody = bar.querySelector('[data-bulk-all]');
   if (everybody && !whole) everybody.checked = false;
-  everybody?.closest('label')?.toggleAttribute('hidden', !whole);
+  everybody?.closest('label')?.toggleAttribute('hidden', !whole && !cards);
   const words = bar.querySelector('[data-bulk-count]');
   if (words) words.textContent = `${everybody?.checked ? everybody.dataset.count : ticked} selected`;
   bar.toggleAttribute('data-on', ticked > 0);
   rows.forEach((box) => box.closest('tr')?.setAttribute('aria-selected', box.checked));
-  const head = document.querySelector('[data-pick-all]');
   if (head) {
     head.checked = whole;
     head.indeterminate = ticked > 0 && !whole;
@@ -198,7 +201,8 @@ on('click', '[data-pick]', (box, event) => {
   lastTicked = box;
 });
 on('change', '[data-pick], [data-pick-all], [data-bulk-all]', (box) => {
-  if (box.matches('[data-pick-all]')) all('[data-pick]').forEach((row) => { row.checked = box.checked; });
+  const rows = box.matches('[data-pick-all]') || (box.matches('[data-bulk-all]') && box.checked) ? all('[data-pick]') : [];
+  rows.forEach((row) => { row.checked = box.checked; });
   countTicks();
 });
 on('reset', 'form', () => setTimeout(countTicks));

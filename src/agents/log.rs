@@ -72,16 +72,25 @@ pub async fn index(db: Data<Db>, chrome: Chrome, asked: Query<Asked>) -> Result<
 
 impl Line {
     fn of(entry: Entry, clock: &Clock) -> Line {
+        let told = serde_json::from_str(&entry.details).unwrap_or_default();
         Line {
             at: clock.show(entry.at),
             ago: clock.ago(entry.at),
             what: done(&entry.action),
             link: place(&entry.subject, &entry.action),
-            details: details(&serde_json::from_str(&entry.details).unwrap_or_default()),
+            details: details(&told),
             actor: entry.actor,
-            subject: entry.subject,
+            subject: called(&told).unwrap_or(entry.subject),
         }
     }
+}
+
+/// What a line is about as people call it, or called it when it went: `segment 12` says nothing to them.
+fn called(details: &Value) -> Option<String> {
+    ["/after/name", "/before/name", "/name", "/what"]
+        .into_iter()
+        .find_map(|place| details.pointer(place)?.as_str())
+        .map(str::to_string)
 }
 
 /// `bulk.add_tags` as people say it: `bulk: add tags`.
@@ -209,6 +218,10 @@ mod tests {
         let gone = json!({ "before": { "name": "Gold" }, "after": null, "customers": 3 });
         assert_eq!(details(&gone), [("name".to_string(), plain("Gold")), ("customers".to_string(), plain("3"))]);
         assert_eq!(details(&json!([1])), []);
+        assert_eq!(called(&wholes).as_deref(), Some("VIP"));
+        assert_eq!(called(&gone).as_deref(), Some("Gold"));
+        assert_eq!(called(&json!({ "what": "Add Gold", "customers": 3 })).as_deref(), Some("Add Gold"));
+        assert_eq!(called(&change), None);
         assert_eq!(done("bulk.add_tags"), "bulk: add tags");
         assert_eq!(place("bulk action 5", "bulk.undo").as_deref(), Some("/bulk/5"));
         assert_eq!(place("tag 5", "tag.delete"), None);

@@ -155,8 +155,8 @@ pub async fn create(
     if let Some(shown) = action.shown.filter(|shown| *shown != action.total) {
         words += &format!(" The page had said {}.", thousands(&shown));
     }
-    let undo = (action.changed > 0).then(|| format!("{here}/undo"));
-    Ok(flash_undo(see_other(&asked.back), &words, undo.as_deref()))
+    let undo = (action.changed > 0).then_some(here.as_str());
+    Ok(flash_undo(see_other(&asked.back), &words, undo))
 }
 
 fn find(id: i64, conn: &mut Conn) -> Result<Action, Error> {

@@ -56,12 +56,12 @@ impl NewPage {
     fn told(&self) -> &'static str {
         match self.kind() {
             Kind::AddTags => {
-                "Who carries a tag already keeps it as it is. Of a family of tags the new one replaces the others."
+                "Whoever carries a tag already keeps it as it is. Of a family of tags the new one replaces the others."
             }
             Kind::RemoveTags => "All other tags stay.",
             Kind::ReplaceTags => "Each of them carries exactly these afterwards: all other tags are taken away.",
             Kind::SetField => "Each of them has this value afterwards, whatever was there before.",
-            Kind::AddToSegment => "Who is in it already stays.",
+            Kind::AddToSegment => "Whoever is in it already stays.",
             Kind::Delete => "Their fields, tags, consents, purchases and places in segments go with them.",
         }
     }

@@ -21,7 +21,7 @@ use chrono::NaiveDateTime;
 /// Older purchases than these are only counted.
 const PURCHASES: i64 = 100;
 /// Tags that she carried once, the latest.
-const PAST: i64 = 100;
+const PAST: usize = 100;
 
 #[derive(Template)]
 #[template(path = "customers/show.html", blocks = ["profile"])]
@@ -131,7 +131,7 @@ impl Profile {
         let clock = workspace.clock();
         let consents = Consents::of(id, conn)?;
         let taggings = tags::of_customer(id, clock.stamp(), conn)?;
-        let past = past::of_customer(id, PAST, conn)?;
+        let past = past::of_customer(id, clock.stamp(), PAST, conn)?;
         let bought = purchases::latest(id, PURCHASES, conn)?;
         let older = (customer.purchase_count - PURCHASES).max(0);
         let (facts, blank) = facts(&customer, conn)?;

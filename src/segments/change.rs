@@ -99,9 +99,9 @@ impl Change {
     pub fn verb(&self) -> String {
         match (self.join.count, self.leave.count) {
             (0, 0) => "Save: nobody joins or leaves".into(),
-            (join, 0) => format!("Save: {} join", web::thousands(&join)),
-            (0, leave) => format!("Save: {} leave", web::thousands(&leave)),
-            (join, leave) => format!("Save: {} join, {} leave", web::thousands(&join), web::thousands(&leave)),
+            (join, 0) => format!("Save: {}", some(join, "join")),
+            (0, leave) => format!("Save: {}", some(leave, "leave")),
+            (join, leave) => format!("Save: {}, {}", some(join, "join"), some(leave, "leave")),
         }
     }
 
@@ -146,6 +146,11 @@ impl Moves {
     pub fn more(&self) -> i64 {
         self.count - self.named.len() as i64
     }
+}
+
+/// `1 joins`, `2,431 join`.
+fn some(count: i64, verb: &str) -> String {
+    format!("{} {verb}{}", web::thousands(&count), if count == 1 { "s" } else { "" })
 }
 
 /// The first of a set, by name.

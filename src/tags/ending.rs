@@ -111,6 +111,8 @@ pub async fn ask_merge(
         Some(Err(words)) => (None, Some(words)),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    // Links say a number, people may say a former name: the field says what was understood.
+    let typed = preview.as_ref().map_or(typed, |preview| preview.into.name.clone());
     web::show_as(status, &MergePage { chrome, tag, uses, typed, problem, preview })
 }
 

@@ -132,6 +132,6 @@ impl Line {
         };
         let told: Vec<String> =
             [many(self.used.segments, "segment"), many(self.used.views, "view")].into_iter().flatten().collect();
-        if told.is_empty() { "not used".into() } else { told.join(", ") }
+        if told.is_empty() { "no segment or view".into() } else { told.join(", ") }
     }
 }

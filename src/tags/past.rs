@@ -8,6 +8,7 @@ use crate::db::{self, Backend, Conn, Db, Trouble};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+use std::cmp::Reverse;
 
 /// How a tagging ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,15 +141,53 @@ pub struct Past {
     pub why: Why,
 }
 
-/// What a customer carried once, the latest end first.
-pub fn of_customer(id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Past>> {
+/// What a customer carried once, the latest end first; also what has ended by itself and is not swept away yet.
+pub fn of_customer(id: i64, now: NaiveDateTime, most: usize, conn: &mut Conn) -> QueryResult<Vec<Past>> {
+    let mut all = unswept(id, now, conn)?;
+    all.extend(kept(id, most, conn)?);
+    all.sort_by_key(|past| Reverse(past.ended_at));
+    all.truncate(most);
+    Ok(all)
+}
+
+fn unswept(id: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Past>> {
+    type Row = ((String, String), (NaiveDateTime, String, String, Option<i64>), NaiveDateTime);
+    let rows: Vec<Row> = taggings::table
+        .inner_join(tags::table)
+        .filter(taggings::customer_id.eq(id).and(taggings::expires_at.assume_not_null().le(now)))
+        .select((
+            (tags::name, tags::colour),
+            (taggings::tagged_at, taggings::actor, taggings::source, taggings::source_id),
+            taggings::expires_at.assume_not_null(),
+        ))
+        .load(conn)?;
+    let told = |((name, colour), (tagged_at, actor, source, source_id), ended_at): Row| Past {
+        name,
+        colour: Some(colour),
+        tagged_at,
+        actor,
+        source: place(&source, source_id),
+        ended_at,
+        ended_by: TIME.into(),
+        ended_source: None,
+        why: Why::Expired,
+    };
+    Ok(rows.into_iter().map(told).collect())
+}
+
+/// From where a tagging came.
+fn place(source: &str, id: Option<i64>) -> Source {
+    Source::parse(source, id).unwrap_or(Source::Profile)
+}
+
+fn kept(id: i64, most: usize, conn: &mut Conn) -> QueryResult<Vec<Past>> {
     type Then = (String, NaiveDateTime, String, String, Option<i64>);
     type Ended = (NaiveDateTime, String, String, Option<i64>, String);
     let colour = tags::table.filter(tags::id.eq(past::tag_id)).select(tags::colour).single_value();
     let rows: Vec<(Then, Ended, Option<String>)> = past::table
         .filter(past::customer_id.eq(id))
         .order((past::ended_at.desc(), past::id.desc()))
-        .limit(most)
+        .limit(most as i64)
         .select((
             (past::tag_name, past::tagged_at, past::actor, past::source, past::source_id),
             (past::ended_at, past::ended_by, past::ended_source, past::ended_source_id, past::why),
@@ -162,7 +201,7 @@ pub fn of_customer(id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Past>
             colour,
             tagged_at,
             actor,
-            source: Source::parse(&source, source_id).unwrap_or(Source::Profile),
+            source: place(&source, source_id),
             ended_at,
             ended_by,
             ended_source: Source::parse(&ended_source, ended_source_id),

@@ -13,24 +13,24 @@ const COOKIE: &str = "toast";
 pub struct Toast {
     words: String,
     bad: bool,
-    /// Where a form goes that takes it back.
-    undo: Option<String>,
+    /// The page of what was done; a form to `/undo` there takes it back.
+    action: Option<String>,
 }
 impl askama::filters::HtmlSafe for Toast {}
 
 impl Toast {
     pub fn done(words: impl Into<String>) -> Toast {
-        Toast { words: words.into(), bad: false, undo: None }
+        Toast { words: words.into(), bad: false, action: None }
     }
 
     pub fn refused(words: impl Into<String>) -> Toast {
-        Toast { words: words.into(), bad: true, undo: None }
+        Toast { words: words.into(), bad: true, action: None }
     }
 
-    /// What the step before left: a sentence, and on a line of its own how it is undone.
+    /// What the step before left: a sentence, and on a line of its own what can be undone.
     pub(super) fn read(left: &str) -> Toast {
-        let (words, undo) = left.split_once('\n').unwrap_or((left, ""));
-        Toast { undo: same_site(undo).map(str::to_string), ..Toast::done(words) }
+        let (words, action) = left.split_once('\n').unwrap_or((left, ""));
+        Toast { action: same_site(action).map(str::to_string), ..Toast::done(words) }
     }
 }
 
@@ -39,12 +39,12 @@ pub fn flash(response: HttpResponse, words: &str) -> HttpResponse {
     flash_undo(response, words, None)
 }
 
-/// The same with a button that undoes it: a form to this path.
-pub fn flash_undo(mut response: HttpResponse, words: &str, undo: Option<&str>) -> HttpResponse {
+/// The same with a link to the page of what was done, and a button that undoes it.
+pub fn flash_undo(mut response: HttpResponse, words: &str, action: Option<&str>) -> HttpResponse {
     let mut short: String = words.replace('\n', " ").chars().take(300).collect();
-    if let Some(undo) = undo {
+    if let Some(action) = action {
         short.push('\n');
-        short.push_str(undo);
+        short.push_str(action);
     }
     // A cookie holds neither spaces nor letters beyond ASCII.
     let value = form_urlencoded::byte_serialize(short.as_bytes()).collect::<String>().replace('+', "%20");

@@ -1,6 +1,8 @@
 //! Who changed what, before and after: for admins.
 
-use crate::support::{Server, for_each_database, world};
+use crate::support::browser::Driver;
+use crate::support::walks::{browse, signed_in};
+use crate::support::{Server, audiences, for_each_database, world};
 use muster::agents::{Caller, Role, audit};
 use muster::db::Trouble;
 use reqwest::blocking::{Client, Response};
@@ -96,5 +98,64 @@ fn a_long_log_is_read_page_by_page() {
         }
         let expected: Vec<String> = (1..=120).rev().map(|number| format!("name: T{number:03}")).collect();
         assert_eq!(seen, expected);
+    });
+}
+
+#[test]
+fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
+    for_each_database(|db| {
+        world(&db);
+        audiences(&db);
+        let server = Server::start(&db);
+        browse(async {
+            let driver = Driver::start();
+            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            marketer.open("/customers").await;
+            marketer.open_segment("VIPs").await;
+            marketer.ask_instead("tags contains Wholesale").await;
+            marketer.press("Save: 1 joins, 2 leave").await;
+            marketer.sees("#sentence", "Tagged Wholesale").await;
+            marketer.press("Tags").await;
+            marketer.click("[aria-label=\"Edit VIP-old\"]").await;
+            marketer.fill("#name", "Former").await;
+            marketer.press("Save tag").await;
+            marketer.sees("#tags", "Former").await;
+            marketer.close().await;
+
+            let admin = signed_in(&driver, &server, Role::Admin).await;
+            admin.open("/customers").await;
+            admin.press("Settings").await;
+            admin.press("Audit log").await;
+            let tag = "name: VIP-old → Former";
+            let segment = "filter: tags contains VIP → tags contains Wholesale";
+            admin.sees("#log", tag).await;
+            let mut lines = admin.texts("#log tbody tr").await;
+            lines.retain(|line| line.starts_with("Mara Marketer"));
+            assert!(lines[0].starts_with("Mara Marketer tag: update Former "), "{lines:?}");
+            assert!(
+                lines[1].starts_with("Mara Marketer segment: update VIPs ") && lines[1].contains(segment),
+                "{lines:?}"
+            );
+
+            admin.fill("[name=about]", "wholesale").await;
+            admin.press("Search").await;
+            admin.until("one line", async |browser| browser.texts("#log tbody tr").await.len() == 1).await;
+            admin.sees("#log", segment).await;
+            admin.press("Show all").await;
+            admin.fill("[name=actor]", "mara").await;
+            admin.press("Search").await;
+            admin.sees("#log", tag).await;
+            admin
+                .until("hers alone", async |browser| {
+                    let who = browser.texts("#log td.who").await;
+                    !who.is_empty() && who.iter().all(|who| who == "Mara Marketer")
+                })
+                .await;
+            admin.fill("[name=actor]", "nobody of that name").await;
+            admin.press("Search").await;
+            admin.sees(".blank", "No line of the log has these words").await;
+            assert_eq!(admin.complaints().await, [""; 0]);
+            admin.close().await;
+        });
     });
 }

@@ -2,22 +2,11 @@
 
 use crate::custom_fields::five_fields;
 use crate::support::browser::{Browser, Driver};
-use crate::support::{PASSWORD, Server, email_of, for_each_database, sqlite, world};
+use crate::support::walks::{browse, signed_in, signed_in_plain};
+use crate::support::{Server, audiences, for_each_database, sqlite, world};
 use muster::agents::Role;
 use muster::db::Db;
 use thirtyfour::{Key, TypingData};
-
-fn browse(story: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(story);
-}
-
-/// Somebody of this role, signed in in a browser of their own.
-async fn signed_in(driver: &Driver, server: &Server, role: Role) -> Browser {
-    server.hire(role);
-    let browser = driver.browser(&server.site()).await;
-    browser.sign_in(&email_of(role), PASSWORD).await;
-    browser
-}
 
 /// Builds `Tags | contains | <tag>` in the form above the list.
 async fn filter_by_tag(browser: &Browser, tag: &str) {
@@ -39,20 +28,6 @@ async fn save_as_segment(browser: &Browser, name: &str) {
     browser.sees("h1", name).await;
 }
 
-/// Who is listed, in order.
-async fn names(browser: &Browser) -> String {
-    let mut names = Vec::new();
-    for link in browser.driver.find_all(thirtyfour::By::Css("table.list td.who a")).await.unwrap_or_default() {
-        names.push(link.text().await.unwrap_or_default());
-    }
-    names.sort();
-    names.join(", ")
-}
-
-async fn lists(browser: &Browser, expected: &str) {
-    browser.until(&format!("the list is {expected}"), async |browser| names(browser).await == expected).await;
-}
-
 #[test]
 fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
     for_each_database(|db| {
@@ -64,9 +39,9 @@ fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
             let marketer = signed_in(&driver, &server, Role::Marketer).await;
             marketer.open("/customers").await;
             filter_by_tag(&marketer, "VIP").await;
-            lists(&marketer, "Ana, Cy, Eva").await;
+            marketer.lists("Ana, Cy, Eva").await;
             save_as_segment(&marketer, "VIP customers").await;
-            lists(&marketer, "Ana, Cy, Eva").await;
+            marketer.lists("Ana, Cy, Eva").await;
             let before = marketer.count().await;
 
             // The keyboard alone: from the top of the page to the field, two letters, and Enter.
@@ -79,7 +54,7 @@ fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
             agent.sees(&format!("#customer-{}-tags", people.di), "VIP").await;
 
             marketer.driver.refresh().await.expect("a reload");
-            lists(&marketer, "Ana, Cy, Di, Eva").await;
+            marketer.lists("Ana, Cy, Di, Eva").await;
             assert_eq!((before, marketer.count().await), (3, 4));
 
             let admin = signed_in(&driver, &server, Role::Admin).await;
@@ -91,7 +66,7 @@ fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
             admin.import(&file).await;
 
             marketer.driver.refresh().await.expect("a reload");
-            lists(&marketer, "Ana, Bo, Cy, Di, Eva, Fay").await;
+            marketer.lists("Ana, Bo, Cy, Di, Eva, Fay").await;
             assert_eq!(marketer.count().await, 6);
 
             for browser in [agent, marketer, admin] {
@@ -147,24 +122,24 @@ fn the_address_holds_the_filter_and_the_back_button_walks_it() {
         let driver = Driver::start();
         let marketer = signed_in(&driver, &server, Role::Marketer).await;
         marketer.open("/customers").await;
-        lists(&marketer, "Ana, Bo, Cy, Di, Eva").await;
+        marketer.lists("Ana, Bo, Cy, Di, Eva").await;
         filter_by_tag(&marketer, "Wholesale").await;
-        lists(&marketer, "Bo, Cy").await;
+        marketer.lists("Bo, Cy").await;
         assert_eq!(marketer.path().await, "/customers?filter=tags contains Wholesale");
 
         marketer.choose(".cond select[aria-label=Operator]", "does not contain").await;
-        lists(&marketer, "Ana, Di, Eva").await;
+        marketer.lists("Ana, Di, Eva").await;
         assert_eq!(marketer.path().await, "/customers?filter=tags does not contain Wholesale");
 
         marketer.driver.back().await.expect("a step back");
-        lists(&marketer, "Bo, Cy").await;
+        marketer.lists("Bo, Cy").await;
         assert_eq!(marketer.path().await, "/customers?filter=tags contains Wholesale");
         marketer.sees("#sentence", "Wholesale").await;
 
         marketer.driver.forward().await.expect("a step forward");
-        lists(&marketer, "Ana, Di, Eva").await;
+        marketer.lists("Ana, Di, Eva").await;
         marketer.driver.refresh().await.expect("a reload");
-        lists(&marketer, "Ana, Di, Eva").await;
+        marketer.lists("Ana, Di, Eva").await;
         marketer.sees(".cond .picker .chip", "Wholesale").await;
         assert_eq!(marketer.complaints().await, [""; 0]);
         marketer.close().await;
@@ -188,7 +163,7 @@ fn enter_in_a_value_is_one_step_of_the_history() {
         let before = steps().await;
         marketer.click(".cond .value input[type=text]").await;
         marketer.keys("ana" + Key::Enter).await;
-        lists(&marketer, "Ana").await;
+        marketer.lists("Ana").await;
         marketer.settled().await;
         assert_eq!(steps().await, before + 1);
         marketer.driver.back().await.expect("a step back");
@@ -203,11 +178,9 @@ fn a_filter_and_a_tag_need_no_javascript() {
     let db = sqlite(folder.path());
     let people = world(&db);
     let server = Server::start(&db);
-    server.hire(Role::Agent);
     browse(async {
         let driver = Driver::start();
-        let agent = driver.plain_browser(&server.site()).await;
-        agent.sign_in(&email_of(Role::Agent), PASSWORD).await;
+        let agent = signed_in_plain(&driver, &server, Role::Agent).await;
 
         agent.open("/customers").await;
         agent.press("Add condition").await;
@@ -216,7 +189,7 @@ fn a_filter_and_a_tag_need_no_javascript() {
         agent.choose(".cond select[aria-label=Operator]", "contains").await;
         agent.fill(".cond .value input[type=text]", "paulo").await;
         agent.press("Apply the filter").await;
-        lists(&agent, "Ana, Bo").await;
+        agent.lists("Ana, Bo").await;
         assert_eq!(agent.path().await, "/customers?filter=city contains paulo");
 
         agent.open(&format!("/customers/{}", people.di)).await;
@@ -238,7 +211,6 @@ fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
     for_each_database(|db| {
         let people = world(&db);
         let server = Server::start(&db);
-        server.hire(Role::Agent);
         browse(async {
             let driver = Driver::start();
             let admin = signed_in(&driver, &server, Role::Admin).await;
@@ -259,8 +231,7 @@ fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
             assert_eq!(admin.complaints().await, [""; 0]);
 
             // The agent does without JavaScript.
-            let agent = driver.plain_browser(&server.site()).await;
-            agent.sign_in(&email_of(Role::Agent), PASSWORD).await;
+            let agent = signed_in_plain(&driver, &server, Role::Agent).await;
             agent.open(&format!("/customers/{}", people.di)).await;
             agent.press("Add a value").await;
             agent.choose("#custom-plan", "plus").await;
@@ -286,18 +257,29 @@ fn tags_are_renamed_merged_and_archived_and_one_is_put_on_for_a_week() {
             let driver = Driver::start();
             let marketer = signed_in(&driver, &server, Role::Marketer).await;
             marketer.open("/tags").await;
+            marketer.fill("[data-find]", "old").await;
+            marketer.reads("#tags td.who", &["VIP-old"]).await;
+            marketer.fill("[data-find]", "nothing like it").await;
+            marketer.sees("#tags h2", "No tag has “nothing like it” in it").await;
+            marketer.press("Show all tags").await;
             marketer.click("[aria-label=\"Edit VIP-old\"]").await;
             marketer.fill("#name", "Former").await;
             marketer.press("Save tag").await;
             marketer.sees("#tags", "Former").await;
 
-            marketer.click("[aria-label=\"Edit Former\"]").await;
-            marketer.press("Merge into another").await;
+            marketer.click("[aria-label=\"Merge Former into another\"]").await;
+            marketer.sees("h1", "Merge Former").await;
             marketer.click("#into").await;
             marketer.keys("vi").await;
             marketer.sees("[role=option]", "VIP").await;
             marketer.keys(Key::Down + Key::Enter).await;
             marketer.sees("#merge .sum", "Carry VIP after").await;
+            // The other way round, and back: the field says which stays.
+            marketer.press("Keep Former instead").await;
+            marketer.sees("h1", "Merge VIP").await;
+            assert_eq!(marketer.find("#into").await.value().await.expect("a value").as_deref(), Some("Former"));
+            marketer.press("Keep VIP instead").await;
+            marketer.sees("#merge", "Former is no tag of its own after that").await;
             marketer.sees("#merge .total:last-child", "4").await;
             marketer.press("Merge: 1 customer gains VIP").await;
             marketer.until("Former is gone", async |browser| !browser.text("#tags").await.contains("Former")).await;
@@ -333,6 +315,7 @@ fn no_page_complains_or_is_wider_than_the_window() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     let people = world(&db);
+    audiences(&db);
     five_fields(&db);
     let server = Server::start(&db);
     browse(async {
@@ -352,13 +335,25 @@ fn no_page_complains_or_is_wider_than_the_window() {
             "/tags/1/merge?into=%232",
             "/tags?tab=near",
             "/tags?tab=archived",
+            "/bulk",
+            "/bulk/new?do=add_tags&all=1",
             "/segments",
             "/segments/new",
+            "/segments/list",
+            "/segments/compare?a=1&b=2",
+            "/segments/1",
+            "/segments/1/edit",
+            "/segments/1/freeze",
+            "/segments/1/feed",
+            "/segments/1/versions",
+            "/segments/1/why?customer=1",
+            "/segments/2",
             "/views",
             "/customers?columns=phone,tags,created_at,updated_at,email_consent,sms_consent,whatsapp_consent,external_id,language,last_purchase_at",
             "/imports",
             "/imports/new",
             "/settings",
+            "/settings/log",
             "/settings/fields",
             "/settings/fields/new",
             "/settings/fields/1/edit",

@@ -82,7 +82,7 @@ fn the_page_says_in_words_what_will_be_done_to_how_many() {
         let page = get(&marketer, &server, &[("do", "delete"), ("all", "1"), ("filter", "not (tags contains VIP)")]);
         assert_eq!(words(&page, "h1"), "Delete 2 customers");
         assert!(!page.contains("name=\"sure\""), "two go without a number");
-        assert!(words(&page, "#whom").contains("Who matches when you press the button counts."), "{page}");
+        assert!(words(&page, "#whom").contains("Whoever matches when you press the button counts."), "{page}");
 
         // A field first, then the input it wants.
         let page = get(&marketer, &server, &[("do", "set_field"), ("all", "1")]);

@@ -1,41 +1,24 @@
 //! The main path of bulk actions in a real browser: filter, tick all, all who match, a tag, the result, and back.
 
 use crate::bulk::{crowd, ended, sums};
-use crate::support::browser::{Browser, Driver};
-use crate::support::{PASSWORD, Server, email_of, for_each_database, sqlite, world};
+use crate::support::browser::Driver;
+use crate::support::walks::{browse, signed_in, signed_in_plain};
+use crate::support::{Server, for_each_database, sqlite, world};
 use muster::agents::Role;
 use muster::bulk::State;
 use muster::db::Db;
-use thirtyfour::{By, Key};
+use thirtyfour::Key;
 
-fn browse(story: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(story);
-}
-
-/// The rows of the list, as they are read.
-async fn rows(browser: &Browser) -> Vec<String> {
-    let mut rows = Vec::new();
-    for row in browser.driver.find_all(By::Css("table.list tbody tr")).await.unwrap_or_default() {
-        rows.push(row.text().await.unwrap_or_default());
-    }
-    rows
-}
-
-async fn signed_in(driver: &Driver, server: &Server, plain: bool) -> Browser {
-    server.hire(Role::Marketer);
-    let site = server.site();
-    let browser = if plain { driver.plain_browser(&site).await } else { driver.browser(&site).await };
-    browser.sign_in(&email_of(Role::Marketer), PASSWORD).await;
-    browser
-}
+/// Each row of the list.
+const ROWS: &str = "table.list tbody tr";
 
 async fn walk(db: &Db) {
     let server = Server::start(db);
     let driver = Driver::start();
-    let marketer = signed_in(&driver, &server, false).await;
+    let marketer = signed_in(&driver, &server, Role::Marketer).await;
     let list = "/customers?filter=name%20starts%20with%20Person&sort=name";
     marketer.open(list).await;
-    let before = rows(&marketer).await;
+    let before = marketer.texts(ROWS).await;
     assert_eq!((marketer.count().await, before.len()), (70, 50));
 
     marketer.click("[data-pick-all]").await;
@@ -58,10 +41,12 @@ async fn walk(db: &Db) {
 
     marketer.press("Undo").await;
     marketer.sees("#toasts", "Undone: 70 customers are as they were.").await;
-    assert_eq!(rows(&marketer).await, before, "the list is as it was");
+    assert_eq!(marketer.texts(ROWS).await, before, "the list is as it was");
     assert_eq!(ended(db).state(), State::Undone);
-    marketer.open("/bulk").await;
+    // Where all that was done is listed, for whoever has second thoughts tomorrow.
+    marketer.press("Bulk actions").await;
     marketer.sees("#bulk", "Add Autumn").await;
+    marketer.sees("#bulk .pill", "undone").await;
     assert_eq!(marketer.complaints().await, [""; 0]);
     marketer.close().await;
 }
@@ -76,6 +61,35 @@ fn all_who_match_get_a_tag_and_one_button_takes_it_back() {
 }
 
 #[test]
+fn on_a_phone_all_who_match_are_offered_with_the_first_tick() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    world(&db);
+    crowd(&db, 70);
+    let server = Server::start(&db);
+    browse(async {
+        let driver = Driver::start();
+        let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        marketer.look(390, 844, true).await;
+        marketer.open("/customers?filter=name%20starts%20with%20Person&sort=name").await;
+        let second = "table.list tr:nth-child(2) input[name=id]";
+        marketer.find(second).await.scroll_into_view().await.expect("she is scrolled to");
+        marketer.click(second).await;
+        marketer.sees("[data-bulk-count]", "1 selected").await;
+        marketer.press("all 70 matching").await;
+        marketer.sees("[data-bulk-count]", "70 selected").await;
+        // One that is not meant after all.
+        marketer.click(second).await;
+        marketer.sees("[data-bulk-count]", "49 selected").await;
+        marketer.press("all 70 matching").await;
+        marketer.press("Add tags").await;
+        marketer.sees("h1", "Add tags to 70 customers").await;
+        assert_eq!(marketer.complaints().await, [""; 0]);
+        marketer.close().await;
+    });
+}
+
+#[test]
 fn it_works_without_a_script() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
@@ -83,7 +97,7 @@ fn it_works_without_a_script() {
     let server = Server::start(&db);
     browse(async {
         let driver = Driver::start();
-        let marketer = signed_in(&driver, &server, true).await;
+        let marketer = signed_in_plain(&driver, &server, Role::Marketer).await;
         marketer.open("/customers").await;
         marketer.click(&format!("#customer-{} input[name=id]", people.ana)).await;
         marketer.click(&format!("#customer-{} input[name=id]", people.di)).await;
@@ -95,6 +109,8 @@ fn it_works_without_a_script() {
         marketer.click("#bulk-button").await;
         marketer.sees("#toasts", "Plain added to 2 customers.").await;
         assert_eq!(sums(&db), (2, 0, 0));
+        marketer.press("Look at it").await;
+        marketer.sees("h1", "Add Plain").await;
         marketer.press("Undo").await;
         marketer.sees("#toasts", "Undone: 2 customers are as they were.").await;
         marketer.close().await;

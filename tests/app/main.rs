@@ -46,6 +46,7 @@ mod segments_compared;
 mod segments_listed;
 mod segments_pinned;
 mod segments_static;
+mod segments_walk;
 mod sets;
 mod spellings;
 mod starting;
@@ -54,6 +55,7 @@ mod tag_families;
 mod tag_manager;
 mod tags;
 mod tags_that_end;
+mod tags_walk;
 mod views;
 
 // A template of a test draws the same frame as the pages do, and that says `crate::web`.

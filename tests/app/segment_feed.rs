@@ -1,11 +1,15 @@
 //! Who joined a segment and who left it: each change once, with its cause, whoever makes it and whatever is restarted.
 
+use crate::support::browser::{Browser, Driver};
 use crate::support::log::{run, stranger};
 use crate::support::pages::change;
-use crate::support::{Server, for_each_database, world};
+use crate::support::walks::{browse, signed_in};
+use crate::support::{Server, audiences, for_each_database, world};
 use chrono::{TimeDelta, Utc};
+use diesel::prelude::*;
 use fastrand::Rng;
 use muster::agents::{Caller, Role};
+use muster::db::schema::feed_members;
 use muster::db::{Db, Trouble};
 use muster::filters::Rule;
 use muster::filters::fields::Fields;
@@ -18,6 +22,7 @@ use scraper::{Html, Selector};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use thirtyfour::{Key, TypingData};
 
 fn segment(name: &str, filter: &str, db: &Db) -> Segment {
     let made = db.write_now(|conn| {
@@ -204,5 +209,70 @@ fn the_clock_moves_people_too() {
             follower.look(&sets, &db).expect("a look");
         }
         assert_eq!(words(&told(&lately, &db)), ["Ana left: time passed"]);
+    });
+}
+
+/// Waits until it is written down who was in each of so many segments: from then on somebody can join.
+fn begun(segments: i64, db: &Db) {
+    let began = Instant::now();
+    let known = || db.read_now::<_, Trouble>(|conn| Ok(feed_members::table.count().get_result::<i64>(conn)?));
+    while known().expect("the feeds") < segments {
+        assert!(began.elapsed() < Duration::from_secs(20), "the feeds did not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Looks at the feed again until it tells this.
+async fn tells(browser: &Browser, expected: &[&str]) {
+    let what = format!("the feed tells {expected:?}");
+    browser
+        .until(&what, async |browser| {
+            browser.driver.refresh().await.expect("a reload");
+            browser.texts("#feed .what").await == expected
+        })
+        .await;
+}
+
+#[test]
+fn somebody_is_tagged_and_untagged_and_the_feed_tells_who_did_it() {
+    for_each_database(|db| {
+        let people = world(&db);
+        audiences(&db);
+        let server = Server::start(&db);
+        begun(3, &db);
+        browse(async {
+            let driver = Driver::start();
+            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            marketer.open("/customers").await;
+            marketer.open_segment("VIPs").await;
+            marketer.press("Joined and left").await;
+            marketer.sees(".blank h2", "Nobody joined or left yet").await;
+
+            let agent = signed_in(&driver, &server, Role::Agent).await;
+            agent.open(&format!("/customers/{}", people.di)).await;
+            agent.tab_to("[data-ahead]").await;
+            agent.keys(TypingData::from("VIP") + Key::Enter).await;
+            agent.sees(".picker", "VIP").await;
+            tells(&marketer, &["Di joined: Ada Agent added VIP on the profile"]).await;
+            marketer.sees("#feed-sums", "1joined 0left in the last 7 days").await;
+
+            agent.click("[aria-label=\"Remove VIP\"]").await;
+            let left = "Di left: Ada Agent took VIP away on the profile";
+            tells(&marketer, &[left, "Di joined: Ada Agent added VIP on the profile"]).await;
+            marketer.sees("#feed-sums", "1joined 1left in the last 7 days").await;
+            marketer.press("Left").await;
+            marketer.reads("#feed .what", &[left]).await;
+
+            // From the line to whom it is about, and from there to why she is out now.
+            marketer.press("Di").await;
+            marketer.sees("h1", "Di").await;
+            marketer.sees("#time", "Ada Agent removed VIP on the profile").await;
+            marketer.click(".yn a[href*='why']").await;
+            marketer.sees("#why-answer", "She is not in").await;
+            for browser in [agent, marketer] {
+                assert_eq!(browser.complaints().await, [""; 0]);
+                browser.close().await;
+            }
+        });
     });
 }

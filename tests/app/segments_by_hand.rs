@@ -1,7 +1,8 @@
 //! A segment is changed and frozen in a real browser.
 
 use crate::support::browser::Driver;
-use crate::support::{PASSWORD, Server, audiences, email_of, sqlite, world};
+use crate::support::walks::{browse, signed_in};
+use crate::support::{Server, audiences, sqlite, world};
 use muster::agents::Role;
 
 #[test]
@@ -11,12 +12,9 @@ fn somebody_changes_a_filter_sees_who_moves_and_saves_then_freezes_it() {
     world(&db);
     audiences(&db);
     let server = Server::start(&db);
-    server.hire(Role::Marketer);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    browse(async {
         let driver = Driver::start();
-        let marketer = driver.browser(&server.site()).await;
-        marketer.sign_in(&email_of(Role::Marketer), PASSWORD).await;
+        let marketer = signed_in(&driver, &server, Role::Marketer).await;
         marketer.open("/segments").await;
         marketer.press("VIPs").await;
         marketer.sees("h1", "VIPs").await;

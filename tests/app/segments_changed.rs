@@ -28,7 +28,7 @@ fn a_change_says_who_joins_and_who_leaves_before_it_is_saved() {
         let looked = page(looked);
         assert_eq!(figures(&looked), told("1", "1", "2"));
         assert_eq!(text(&looked, "#diff .grow"), "3→2");
-        assert_eq!(text(&looked, "#diff .btn-primary"), "Save: 1 join, 2 leave");
+        assert_eq!(text(&looked, "#diff .btn-primary"), "Save: 1 joins, 2 leave");
         assert_eq!(names(&page(get(&marketer, &server, &vips))), "Ana, Cy, Eva", "nothing is saved yet");
         assert!(texts(&looked, ".names-two").is_empty(), "names come on demand");
 

@@ -1,7 +1,9 @@
 //! Two segments side by side; what programs may change; and what is remembered of it all.
 
+use crate::support::browser::Driver;
 use crate::support::pages::{change, get, names, page, post, save, text, texts};
-use crate::support::{Server, for_each_database, world};
+use crate::support::walks::{browse, signed_in};
+use crate::support::{Server, audiences, for_each_database, world};
 use diesel::prelude::*;
 use muster::agents::Role;
 use muster::db::schema::audit_log;
@@ -54,6 +56,46 @@ fn a_segment_that_selects_nobody_by_mistake_is_not_compared() {
         let kept = post(&marketer, &server, "/segments/compare", &[("a", a), ("b", b), ("part", "a")]);
         assert_eq!(kept.status(), 422, "VIPs without nobody would be everybody of them");
         assert_eq!(get(&marketer, &server, "/segments/compare?a=99&b=x").status(), 404);
+    });
+}
+
+#[test]
+fn somebody_compares_two_and_keeps_who_is_in_one_alone() {
+    for_each_database(|db| {
+        world(&db);
+        audiences(&db);
+        let server = Server::start(&db);
+        browse(async {
+            let driver = Driver::start();
+            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            marketer.open("/customers").await;
+            marketer.press("Segments").await;
+            marketer.press("Compare two").await;
+            marketer.choose("#compare-a", "VIPs").await;
+            marketer.choose("#compare-b", "Picked").await;
+            marketer.press("Compare").await;
+            for (part, words, count, who) in [
+                ("a", "VIPs, not Picked", "2", &["Cy", "Eva"][..]),
+                ("both", "VIPs and Picked", "1", &["Ana"]),
+                ("b", "Picked, not VIPs", "1", &["Di"]),
+            ] {
+                marketer.sees(&format!("#part-{part} h2"), words).await;
+                marketer.sees(&format!("#part-{part} .grow"), count).await;
+                assert_eq!(marketer.texts(&format!("#part-{part} .name")).await, who, "{words}");
+            }
+            marketer.click("#part-a button").await;
+            marketer.sees("h1", "VIPs, not Picked").await;
+            marketer.sees(".head-meta", "Static").await;
+            marketer.lists("Cy, Eva").await;
+            // From a segment it is one choice to the next comparison.
+            marketer.open_segment("Picked").await;
+            marketer.press("Compare").await;
+            marketer.choose("#compare-b", "VIPs, not Picked").await;
+            marketer.press("Compare").await;
+            marketer.sees("#part-both", "Nobody").await;
+            assert_eq!(marketer.complaints().await, [""; 0]);
+            marketer.close().await;
+        });
     });
 }
 

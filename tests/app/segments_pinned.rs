@@ -1,7 +1,9 @@
 //! Pinned examples: who must be in and who must be out, whatever is changed.
 
+use crate::support::browser::Driver;
 use crate::support::pages::{attr, fill, get, names, page, post, save, text, texts};
-use crate::support::{Server, for_each_database, world};
+use crate::support::walks::{browse, signed_in};
+use crate::support::{Server, audiences, for_each_database, world};
 use muster::agents::Role;
 use muster::db::Trouble;
 use muster::segments::{Segment, pins};
@@ -115,5 +117,47 @@ fn whoever_is_about_to_send_can_ask_which_examples_fail() {
         assert_eq!(untag.expect("an answer").status(), 200);
         let words: Vec<String> = failing().iter().map(|pin| pin.words()).collect();
         assert_eq!(words, ["Ana must be in"]);
+    });
+}
+
+#[test]
+fn somebody_pins_two_examples_breaks_one_sees_why_and_mends_the_filter() {
+    for_each_database(|db| {
+        world(&db);
+        audiences(&db);
+        let server = Server::start(&db);
+        browse(async {
+            let driver = Driver::start();
+            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            marketer.open("/customers").await;
+            marketer.open_segment("VIPs").await;
+            marketer.press("Pinned examples").await;
+            marketer.fill("#pin-who", "Ana").await;
+            marketer.press("Must be in").await;
+            marketer.reads("#pins li", &["Ana must be in holds"]).await;
+            marketer.fill("#pin-who", "Bo").await;
+            marketer.press("Must be out").await;
+            marketer.reads("#pins li", &["Ana must be in holds", "Bo must be out holds"]).await;
+
+            marketer.ask_instead("tags contains VIP or city is \"Sao Paulo\"").await;
+            marketer.sees("#diff .grow", "3→4").await;
+            marketer.sees("#failures", "Bo must be out, pinned by Mara Marketer; if you save, Bo is in.").await;
+            assert_eq!(marketer.texts("#failures .note").await.len(), 1, "Ana is in all the same");
+            let tree = marketer.texts("#failures .tree li li").await;
+            assert_eq!(tree, ["Tagged VIP : no VIP-old, Wholesale", "City is Sao Paulo : yes, this decided sao paulo"]);
+            marketer.sees("#diff .build-foot", "Save although Bo is in").await;
+
+            marketer
+                .ask_instead("tags contains VIP or (city is \"Sao Paulo\" and tags does not contain VIP-old)")
+                .await;
+            marketer.until("it holds again", async |browser| !browser.has("#failures").await).await;
+            marketer.sees("#diff .grow", "3→3").await;
+            marketer.press("Save: nobody joins or leaves").await;
+            marketer.sees("h1", "VIPs").await;
+            marketer.lists("Ana, Cy, Eva").await;
+            marketer.reads("#pins li", &["Ana must be in holds", "Bo must be out holds"]).await;
+            assert_eq!(marketer.complaints().await, [""; 0]);
+            marketer.close().await;
+        });
     });
 }

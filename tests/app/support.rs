@@ -9,6 +9,7 @@ pub mod log;
 pub mod pages;
 mod server;
 mod visitors;
+pub mod walks;
 mod world;
 
 pub use databases::{for_each_database, sqlite};

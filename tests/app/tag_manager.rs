@@ -206,7 +206,7 @@ fn of_two_taggings_the_earlier_stays_and_lasts_as_long_as_the_longer() {
         assert_eq!((ana.at, ana.expires_at), (at - TimeDelta::hours(5), Some(at + TimeDelta::days(9))));
         assert_eq!((eva.actor.as_str(), eva.at, eva.expires_at), ("command line", at, None), "no end is the longest");
         assert_eq!(bo.tag.name, "VIP");
-        let past = write(&db, |conn| tags::past::of_customer(people.ana, 9, conn).unwrap());
+        let past = write(&db, |conn| tags::past::of_customer(people.ana, mark.at, 9, conn).unwrap());
         assert_eq!((past.len(), past[0].why), (1, tags::past::Why::Merged));
         let files = import(&db, "external_id,tags\nc4,wholesale\n");
         assert_eq!(files.sums(), [0, 1, 0, 0, 0, 0]);

@@ -240,11 +240,15 @@ fn an_end_that_came_makes_room_for_a_new_beginning() {
         assert_eq!(carried(at + TimeDelta::minutes(31))[0].at, at);
         let later = at + TimeDelta::hours(2);
         assert!(carried(later).is_empty());
+        let past = |now| write(&db, |conn| past::of_customer(people.di, now, 9, conn).unwrap());
+        let over = past(later);
+        assert_eq!(past(at + TimeDelta::minutes(31)), [], "it lasts");
+        assert_eq!((over.len(), over[0].why), (1, past::Why::Expired), "before anybody sweeps");
         put(people.di, "Trial", Lasting::Unsaid, later, &db);
         let again = carried(later);
         assert_eq!((again.len(), again[0].at, again[0].expires_at), (1, later, None));
-        let past = write(&db, |conn| past::of_customer(people.di, 9, conn).unwrap());
-        assert_eq!(past.len(), 1);
+        let past = past(later);
+        assert_eq!(past.len(), 1, "swept or not, it is told once");
         assert_eq!(
             (past[0].why, past[0].tagged_at, past[0].ended_at),
             (past::Why::Expired, at, at + TimeDelta::hours(1))

@@ -1,7 +1,8 @@
 //! Views and columns: a list opens as it was kept, shows what was chosen, and is nobody else's business when private.
 
 use crate::support::browser::Driver;
-use crate::support::{PASSWORD, Server, email_of, for_each_database, sqlite, world};
+use crate::support::walks::{browse, signed_in};
+use crate::support::{Server, for_each_database, sqlite, world};
 use muster::agents::Role;
 use muster::custom_fields::{self, CustomField, Wish};
 use muster::customers::list::COLUMNS;
@@ -502,12 +503,9 @@ fn somebody_saves_a_view_and_opens_it_from_the_sidebar() {
     let db = sqlite(folder.path());
     world(&db);
     let server = Server::start(&db);
-    server.hire(Role::Marketer);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    browse(async {
         let driver = Driver::start();
-        let marketer = driver.browser(&server.site()).await;
-        marketer.sign_in(&email_of(Role::Marketer), PASSWORD).await;
+        let marketer = signed_in(&driver, &server, Role::Marketer).await;
         marketer.open("/customers?filter=tags contains VIP").await;
         marketer.press("Columns").await;
         marketer.click("#columns input[value=phone]").await;

@@ -187,7 +187,7 @@ fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snap
     let place = |source: &str, id| Place::parse(source, id).map(Place::words).unwrap_or_default();
     for ((customer, actor, source, id), why, name) in ended {
         let how = match why.as_str() {
-            "expired" => format!("{name} expired"),
+            "expired" => format!("{name} ran out"),
             "replaced" => format!("{name} was replaced by {actor} {}", place(&source, id)),
             "merged" => format!("{name} was merged into another tag by {actor}"),
             "undone" => format!("{name} was taken away by {actor}, undoing"),

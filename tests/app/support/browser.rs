@@ -250,16 +250,33 @@ impl Browser {
         self.sees("#import", "adds up").await;
     }
 
+    /// Goes from the page of a segment to its form, types another filter as text, and asks what that would change.
+    pub async fn ask_instead(&self, filter: &str) {
+        let path = self.path().await;
+        if !path.ends_with("/edit") && !self.has("#segment-form").await {
+            self.open(&format!("{path}/edit")).await;
+        }
+        // Where the text is folded away, it is unfolded first.
+        let folded = "#segment-form details:not([open]) > summary";
+        if self.has(folded).await {
+            self.click(folded).await;
+        }
+        self.fill("#segment-filter", filter).await;
+        self.press("Check the change").await;
+    }
+
     /// Everything that is to be read in an element.
     pub async fn text(&self, css: &str) -> String {
         self.find(css).await.text().await.unwrap_or_default()
     }
 
-    /// Waits until these words are to be read in an element.
+    /// Waits until these words are to be read in an element, wherever the lines break.
     pub async fn sees(&self, css: &str, words: &str) {
         self.until(&format!("{css} says “{words}”"), async |browser| {
             match browser.driver.find(By::Css(css)).await {
-                Ok(element) => element.text().await.is_ok_and(|text| text.contains(words)),
+                Ok(element) => element.text().await.is_ok_and(|text| {
+                    text.contains(words) || text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
+                }),
                 Err(_) => false,
             }
         })
