@@ -40,6 +40,7 @@ mod rights;
 mod roads;
 mod segment_feed;
 mod segments;
+mod segments_built;
 mod segments_by_hand;
 mod segments_changed;
 mod segments_compared;
