@@ -54,6 +54,7 @@ mod support;
 mod tag_families;
 mod tag_manager;
 mod tags;
+mod tags_merged;
 mod tags_that_end;
 mod views;
 
