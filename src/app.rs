@@ -84,7 +84,6 @@ doors! {
     GET "/segments" Needs(Right::Customers) => crate::segments::index::index;
     POST "/segments" Needs(Right::Customers) => crate::segments::form::create;
     GET "/segments/new" Needs(Right::Customers) => crate::segments::form::new;
-    POST "/segments/edit" Needs(Right::Customers) => crate::segments::editing::begin;
     GET "/segments/list" Needs(Right::Customers) => crate::segments::listing::new;
     POST "/segments/list" Needs(Right::Customers) => crate::segments::listing::create;
     GET "/segments/compare" Needs(Right::Customers) => crate::segments::compare::show;
@@ -98,6 +97,7 @@ doors! {
     POST "/segments/{id:\\d+}/pins/{customer_id:\\d+}/remove" Needs(Right::Customers) => crate::segments::pins::destroy;
     GET "/segments/{id:\\d+}/count" Needs(Right::Customers) => crate::segments::pages::counted;
     GET "/segments/{id:\\d+}/edit" Needs(Right::Customers) => crate::segments::editing::edit;
+    POST "/segments/{id:\\d+}/change" Needs(Right::Customers) => crate::segments::editing::ask;
     GET "/segments/{id:\\d+}/versions" Needs(Right::Customers) => crate::segments::versions::pages::index;
     GET "/segments/{id:\\d+}/versions/{version_id:\\d+}" Needs(Right::Customers) => crate::segments::versions::pages::show;
     GET "/segments/{id:\\d+}/freeze" Needs(Right::Customers) => crate::segments::copies::ask_freeze;

@@ -6,11 +6,13 @@
 //! | [`consents`] | what she agreed to, per channel, with when and from where |
 //! | [`list`] | pages of customers in any order |
 //! | [`index`], [`table`] | the list in the browser, and the table it shares with segments |
+//! | [`changing`] | the same page as the builder of a segment |
 //! | [`columns`], [`picker`] | what that table shows, and the form to choose it |
 //! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
 //! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
+pub mod changing;
 pub mod clean;
 pub mod columns;
 pub mod consents;

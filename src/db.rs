@@ -13,7 +13,7 @@ pub mod schema;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::{CustomizeConnection, ManageConnection, Pool, R2D2Connection};
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -54,6 +54,13 @@ pub enum Trouble {
     Query(#[from] DieselError),
     #[error("the database worker was stopped")]
     Stopped,
+}
+
+impl Trouble {
+    /// Somebody has that already: a name, an address, a number there is once.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Trouble::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
+    }
 }
 
 /// Where the data lives, decided by the URL alone.
@@ -266,6 +273,21 @@ pub fn write<T, E: From<Trouble>>(conn: &mut Conn, work: impl FnOnce(&mut Conn) 
     }
     let done = work(conn);
     finish(conn, done)
+}
+
+/// How often something is tried that others were in the way of.
+const ATTEMPTS: u32 = 5;
+
+/// Does it, and again when two writers were in each other's way and this one was sent back: a transaction, or a savepoint
+/// in one, which lets go of all it held.
+pub fn again<T>(mut work: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    for _ in 1..ATTEMPTS {
+        match work() {
+            Err(trouble) if dialect::collided(&trouble) => {}
+            done => return done,
+        }
+    }
+    work()
 }
 
 /// A reading transaction: everything inside sees one moment, so a list and its count cannot disagree.

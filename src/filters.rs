@@ -165,7 +165,12 @@ pub struct Filter {
 impl Filter {
     /// Resolves names against the database and reads the values. A filter with problems selects nobody (SPEC 2.1 rule 6).
     pub fn check(rule: &Rule, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
-        let mut checked = Filter::check_each(vec![(rule.clone(), None)], conn, clock)?;
+        Filter::check_of(rule, None, conn, clock)
+    }
+
+    /// The same for a rule that may be the filter `of` a segment.
+    pub fn check_of(rule: &Rule, of: Option<i64>, conn: &mut Conn, clock: &Clock) -> QueryResult<Filter> {
+        let mut checked = Filter::check_each(vec![(rule.clone(), of)], conn, clock)?;
         Ok(checked.pop().unwrap_or_else(|| Filter::everybody(clock)))
     }
 

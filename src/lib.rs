@@ -17,6 +17,7 @@ pub mod exports;
 pub mod filters;
 pub mod fold;
 pub mod imports;
+mod naming;
 pub mod purchases;
 pub mod segments;
 pub mod tags;

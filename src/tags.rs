@@ -35,8 +35,8 @@ pub mod told;
 pub mod uses;
 
 pub use put::{add, add_to, put_on, remove, remove_from, take_off};
-pub(crate) use taggings::sizes;
 pub use taggings::{Lasting, Mark, Source, Tagging, of_customer, of_customers, on};
+pub(crate) use taggings::{Sizes, sizes};
 pub use told::Told;
 
 use crate::db::Conn;

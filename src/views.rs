@@ -13,11 +13,12 @@ use crate::customers::list::Sort;
 use crate::db::schema::views;
 use crate::db::{Backend, Conn, Trouble};
 use crate::filters::{Filter, Mistake, stored};
-use crate::fold::{filled, key};
+use crate::fold::key;
+use crate::naming;
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::Error as DieselError;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
@@ -69,19 +70,13 @@ pub enum Problem {
 
 impl From<Trouble> for Problem {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Query(error) => error.into(),
-            other => Problem::Failed(other),
-        }
+        if trouble.is_taken() { Problem::Name(naming::taken(WHAT, None)) } else { Problem::Failed(trouble) }
     }
 }
 
 impl From<DieselError> for Problem {
     fn from(error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => taken("this name"),
-            error => Problem::Failed(error.into()),
-        }
+        Trouble::from(error).into()
     }
 }
 
@@ -91,22 +86,8 @@ impl From<Mistake> for Problem {
     }
 }
 
-fn taken(name: &str) -> Problem {
-    Problem::Name(format!("There is a view called {name} already. Names differ by more than case."))
-}
-
-/// A name as it is stored: 1 to 100 characters, one line.
-fn clean_name(raw: &str) -> Result<String, Problem> {
-    let name = filled(raw).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    match name.chars().count() {
-        0 => Err(Problem::Name("Give the view a name.".into())),
-        1..=100 if name.chars().any(char::is_control) => {
-            Err(Problem::Name("A name may not hold control characters.".into()))
-        }
-        1..=100 => Ok(name),
-        n => Err(Problem::Name(format!("A name may have 100 characters; this one has {n}."))),
-    }
-}
+/// What its names are the names of.
+const WHAT: &str = "view";
 
 /// A look that may be kept: the filter as JSON, columns and order in their one spelling.
 struct Kept {
@@ -142,7 +123,7 @@ impl View {
         if !private && !caller.may(Right::ShareSegments) {
             return Err(Problem::Share);
         }
-        let name = clean_name(name)?;
+        let name = naming::clean(WHAT, name).map_err(Problem::Name)?;
         let kept = look.kept(conn, clock)?;
         free(&name, private, caller.agent_id, None, conn)?;
         let id: i64 = diesel::insert_into(views::table)
@@ -181,7 +162,7 @@ impl View {
         if private && !self.is_owned_by(caller) {
             return Err(Problem::NotYours(self.actor.clone()));
         }
-        let name = clean_name(name)?;
+        let name = naming::clean(WHAT, name).map_err(Problem::Name)?;
         free(&name, private, self.agent_id, Some(self.id), conn)?;
         diesel::update(views::table.find(self.id))
             .set((
@@ -313,6 +294,6 @@ fn free(name: &str, private: bool, owner: Option<i64>, but: Option<i64>, conn: &
     }
     match others.count().get_result::<i64>(conn)? {
         0 => Ok(()),
-        _ => Err(taken(&format!("“{name}”"))),
+        _ => Err(Problem::Name(naming::taken(WHAT, Some(name)))),
     }
 }

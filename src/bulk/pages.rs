@@ -11,7 +11,7 @@ use crate::db::schema::customers;
 use crate::db::{Conn, Db, Trouble};
 use crate::filters::sets::Sets;
 use crate::filters::whom::{Settled, Whom, people};
-use crate::segments::Segment;
+use crate::segments::{Segment, used};
 use crate::tags::Tag;
 use crate::web::{self, Chrome, Error, Htmx, flash_undo, see_other, thousands};
 use crate::workspace::Workspace;
@@ -110,7 +110,10 @@ pub async fn start(db: &Db, caller: &Caller, asked: &Asked) -> Result<Started, E
         let workspace = Workspace::load(conn)?;
         Ok(match asked.what(total, &caller, &workspace, conn)? {
             Err(wrong) => Started::Not(wrong),
-            Ok(what) => Started::Begun(Box::new(Action::start(&what, &settled, shown, &caller, conn)?), what),
+            Ok(what) => {
+                used::mark(&settled.segments, conn, &workspace.clock())?;
+                Started::Begun(Box::new(Action::start(&what, &settled, shown, &caller, conn)?), what)
+            }
         })
     })
     .await

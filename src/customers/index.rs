@@ -1,5 +1,6 @@
 //! The list of customers: the question, its builder, who matches; as an address says it, or as a view keeps it.
 
+use super::changing::{self, Changing};
 use super::columns::Columns;
 use super::list::{List, Page, ROWS, Sort};
 use super::picker::{Choice, Picker};
@@ -32,6 +33,8 @@ struct Asked {
     columns: Choice,
     /// The view that was opened, whatever was changed since.
     view: Option<String>,
+    /// The segment that what is asked is a change of.
+    change: changing::Asked,
     cursor: Option<String>,
     /// Columns of the view that are there no more.
     missing: Vec<String>,
@@ -45,6 +48,10 @@ impl Asked {
             sort: last("sort").unwrap_or_default(),
             columns: Choice::of(pairs),
             view: last("view").filter(|view| !view.is_empty()),
+            change: changing::Asked {
+                segment: last("segment").unwrap_or_default(),
+                since: last("since").unwrap_or_default(),
+            },
             cursor: last("cursor"),
             missing: Vec::new(),
         }
@@ -56,9 +63,10 @@ impl Asked {
     }
 
     /// What is kept when the filter is spelled another way.
-    fn carried(&self) -> [(&str, &str); 3] {
+    fn carried(&self) -> [(&str, &str); 5] {
         let view = self.view.as_deref().unwrap_or_default();
-        [("sort", &self.sort), ("columns", self.columns.words()), ("view", view)]
+        let [segment, since] = self.change.carried();
+        [("sort", &self.sort), ("columns", self.columns.words()), ("view", view), segment, since]
     }
 
     fn view(&self, caller: &Caller, conn: &mut Conn) -> Result<Option<View>, Error> {
@@ -90,9 +98,13 @@ struct IndexPage {
 }
 
 impl IndexPage {
-    /// What it shows is a view, or whatever was asked.
-    fn title(&self) -> &str {
-        self.answer.view.as_ref().map_or("Customers", |opened| &opened.view.name)
+    /// What it shows is a view, a segment as it may become, or whatever was asked.
+    fn title(&self) -> String {
+        match (&self.answer.changing, &self.answer.view) {
+            (Some(changing), _) => format!("Changing {}", changing.segment.name),
+            (None, Some(opened)) => opened.view.name.clone(),
+            (None, None) => "Customers".into(),
+        }
     }
 }
 
@@ -126,6 +138,9 @@ struct Answer {
     dynamic: Vec<Segment>,
     may_share: bool,
     view: Option<Opened>,
+    changing: Option<Changing>,
+    /// The segment that was changed is there no more, or is not this person's to change.
+    gone: bool,
     missing: Vec<String>,
 }
 
@@ -139,7 +154,7 @@ struct Opened {
 impl Answer {
     /// A filter that could be asked and asks something.
     fn can_be_saved(&self) -> bool {
-        !self.broken && !self.builder.is_empty()
+        self.changing.is_none() && !self.broken && !self.builder.is_empty()
     }
 }
 
@@ -156,6 +171,9 @@ pub async fn index(
     if asked.opens_a_view() {
         let caller = caller.clone();
         asked = db.read(move |conn| asked.opened(&caller, conn)).await?;
+    }
+    if asked.change.begins() {
+        return Ok(see_other(&asked.change.beginning(&asked.filter, &caller, &db).await?));
     }
     // The links of the page repeat its filter, and what is too long for an address cannot be followed.
     if stored::is_long(&asked.filter) {
@@ -188,13 +206,16 @@ fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, E
     let fields = CustomField::all(at)?;
     let columns = asked.columns.columns(&fields).map_err(Error::Unprocessable)?;
     let view = asked.view(caller, at)?;
+    let changed = asked.change.segment(caller, at)?;
     // The address keeps the filter as it was asked for: `~KEY` stays short. A view alone would be opened afresh.
     let spelled = asked.filter.as_str();
     let order = if view.is_some() { page.sort.spell() } else { asked.sort.clone() };
     let (shown, id) = (columns.spell(), view.as_ref().map(|view| view.id.to_string()).unwrap_or_default());
     let (filter, builder) = match stored::open(&asked.filter, at)? {
         Ok(rule) => {
-            let filter = Filter::check(&rule, at, &clock)?;
+            // A segment may not ask for itself, by whatever way round.
+            let of = changed.as_ref().map(|segment| segment.id);
+            let filter = Filter::check_of(&rule, of, at, &clock)?;
             let builder = Builder::of(&filter, &order, at)?;
             (Some(filter), builder)
         }
@@ -204,12 +225,21 @@ fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, E
         Some(filter) => List::load(filter, &page, at)?.showing(&filter.tags()),
         None => List { rows: Vec::new(), total: 0, next: None, previous: None, from: 0 },
     };
-    let builder = builder.carrying(&[("columns", &shown), ("view", &id)]);
-    let carried = [("filter", spelled), ("columns", shown.as_str()), ("view", id.as_str())];
-    let wish = Wish { columns: &columns, workspace: &workspace, clock: &clock, target: "#answer", pick: true };
-    let link = |changes: &[(&str, &str)]| web::address("/customers", &[&carried, changes].concat());
+    let [segment, since] = asked.change.carried();
+    let carried = [("columns", shown.as_str()), ("view", id.as_str()), segment, since];
+    let builder = builder.carrying(&carried);
+    let carried = [&[("filter", spelled)], &carried[..]].concat();
+    let pick = changed.is_none();
+    let wish = Wish { columns: &columns, workspace: &workspace, clock: &clock, target: "#answer", pick };
+    let link = |changes: &[(&str, &str)]| web::address("/customers", &[&carried[..], changes].concat());
     let table = Table::of(list, &page, &wish, link, at)?;
-    let beside = vec![("filter", spelled.into()), ("sort", asked.sort.clone()), ("view", id.clone())];
+    let mut beside = vec![("filter", spelled.into()), ("sort", asked.sort.clone()), ("view", id.clone())];
+    beside.extend([segment, since].map(|(name, value)| (name, value.to_string())));
+    let gone = changed.is_none() && !asked.change.segment.is_empty();
+    let changing = match changed {
+        Some(segment) => Some(asked.change.look(segment, filter.as_ref(), at)?),
+        None => None,
+    };
     let view = match view {
         Some(view) => Some(Opened {
             changed: !view.shows(filter.as_ref(), &columns, &page.sort, at, &clock)?,
@@ -224,7 +254,7 @@ fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, E
         everybody: at.everyone(clock.stamp())?.len() as i64,
         picker: Picker::of(&columns, &fields, "/customers", beside, "#answer", asked.columns.steps()),
         address: link(&[("sort", &asked.sort)]),
-        cleared: web::address("/customers", &[("columns", &shown), ("sort", &asked.sort)]),
+        cleared: web::address("/customers", &[("columns", &shown), ("sort", &asked.sort), segment, since]),
         export: web::address("/customers/export", &[("filter", spelled), ("columns", &exported(&columns, &fields))]),
         exported: exported(&columns, &fields),
         spelled: spelled.to_string(),
@@ -238,6 +268,8 @@ fn answer(asked: &Asked, caller: &Caller, at: &mut Snapshot) -> Result<Answer, E
         may_share: caller.may(Right::ShareSegments),
         missing: asked.missing.clone(),
         view,
+        changing,
+        gone,
         builder,
         table,
     })

@@ -135,6 +135,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     segments,
     segment_members,
     segment_moves,
+    feed_members,
     segment_versions,
     segment_pins,
     segment_sizes,

@@ -18,17 +18,8 @@ use chrono::Utc;
 /// bookmark, reload and the back button mean the same as the form.
 pub async fn apply(db: Data<Db>, htmx: Htmx, body: String) -> Result<HttpResponse, Error> {
     let pairs: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    let last = |name: &str| pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
-    if form::rows(&pairs) > MOST_ROWS {
-        return Err(Error::Unprocessable(format!(
-            "A filter may have {MOST_CONDITIONS} conditions; this form has far more."
-        )));
-    }
-    let fields = db.read(|conn| Ok::<_, Error>(Fields::load(conn)?)).await?;
-    let mut rule = form::read(&pairs, &fields);
-    if let Some(action) = last("do").and_then(Action::parse) {
-        action.apply(&mut rule, &fields);
-    }
+    let rule = read(&pairs, &db).await?;
+    let last = |name: &str| last(&pairs, name);
     let carried = CARRIED.map(|name| (name, last(name).unwrap_or_default()));
     let address = address(&db, &rule, &carried).await?;
     if !htmx.is_fragment() {
@@ -38,22 +29,46 @@ pub async fn apply(db: Data<Db>, htmx: Htmx, body: String) -> Result<HttpRespons
     Ok(HttpResponse::NoContent().insert_header(("HX-Location", place.to_string())).finish())
 }
 
+fn last<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+}
+
+/// What the builder's form asks, once the button that sent it has done its work.
+pub async fn read(pairs: &[(String, String)], db: &Db) -> Result<Rule, Error> {
+    if form::rows(pairs) > MOST_ROWS {
+        return Err(Error::Unprocessable(format!(
+            "A filter may have {MOST_CONDITIONS} conditions; this form has far more."
+        )));
+    }
+    let fields = db.read(|conn| Ok::<_, Error>(Fields::load(conn)?)).await?;
+    let mut rule = form::read(pairs, &fields);
+    if let Some(action) = last(pairs, "do").and_then(Action::parse) {
+        action.apply(&mut rule, &fields);
+    }
+    Ok(rule)
+}
+
 /// Rows and groups a form may have: well above what a filter may hold, so that one too many is told on the page.
 const MOST_ROWS: usize = 5 * MOST_CONDITIONS;
 
 /// Parameters of the list that a change of its filter leaves as they are.
-pub const CARRIED: [&str; 3] = ["sort", "columns", "view"];
+pub const CARRIED: [&str; 5] = ["sort", "columns", "view", "segment", "since"];
 
 /// The address of the list for a rule, with parameters that are carried along; empty ones are left out.
 pub async fn address(db: &Db, rule: &Rule, carried: &[(&str, &str)]) -> Result<String, Error> {
-    let text = rule.to_text();
-    let spelled = match stored::is_long(&text) {
-        true => db.write(move |conn| Ok::<_, Error>(stored::keep(&text, stamp(Utc::now()), conn)?)).await?,
-        false => text,
-    };
+    let spelled = spell(&rule.to_text(), db).await?;
     let mut pairs = vec![("filter", spelled.as_str())];
     pairs.extend(carried);
     Ok(web::address("/customers", &pairs))
+}
+
+/// A filter's text as an address holds it: what is too long for one is kept, and a word stands for it.
+pub async fn spell(text: &str, db: &Db) -> Result<String, Error> {
+    let text = text.to_string();
+    match stored::is_long(&text) {
+        true => db.write(move |conn| Ok(stored::keep(&text, stamp(Utc::now()), conn)?)).await,
+        false => Ok(text),
+    }
 }
 
 #[derive(Template)]

@@ -167,9 +167,9 @@ impl Snapshot<'_> {
         self.cache.clone().answer(source, &mut Stand { conn: self.conn, at: self.at, now })
     }
 
-    /// How many customers carry each tag, as it was a minute ago at most: for an order, not to be told.
+    /// How many customers carry each tag, roughly.
     pub fn sizes_of_tags(&mut self, now: NaiveDateTime) -> QueryResult<Arc<HashMap<i64, i64>>> {
-        self.cache.clone().sizes(&mut Stand { conn: self.conn, at: self.at, now })
+        self.cache.sizes_of_tags.lately(now, self.conn)
     }
 
     /// Every customer there is.

@@ -23,8 +23,9 @@ pub enum Whom {
 pub struct Settled {
     pub ids: RoaringBitmap,
     pub words: String,
-    /// The filter's text.
+    /// The filter's text, and the segments it names.
     pub filter: Option<String>,
+    pub segments: Vec<i64>,
     /// The moment it was settled at.
     pub at: NaiveDateTime,
 }
@@ -75,17 +76,17 @@ impl Whom {
 
     /// Who that is now. Ticked ones stay in it even if they are gone: the result says so.
     pub fn settle(&self, conn: &mut Conn, clock: &Clock) -> QueryResult<Settled> {
-        let (ids, filter) = match self {
-            Whom::Ticked(ids) => (ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(), None),
+        let (ids, filter, segments) = match self {
+            Whom::Ticked(ids) => (ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(), None, Vec::new()),
             Whom::Matching(filter) => {
                 let found = customers::table.filter(self.predicate()).select(Gathered("customers.id"));
                 let mut ids: Vec<u32> =
                     gathered(found.get_result(conn)?).filter_map(|id| u32::try_from(id).ok()).collect();
                 ids.sort_unstable();
-                (ids.into_iter().collect(), Some(filter.text()))
+                (ids.into_iter().collect(), Some(filter.text()), filter.segments())
             }
         };
-        Ok(Settled { ids, words: self.words(), filter, at: clock.stamp() })
+        Ok(Settled { ids, words: self.words(), filter, segments, at: clock.stamp() })
     }
 }
 

@@ -9,7 +9,7 @@ use super::reader::{Cells, Content, Line, Reader};
 use super::shape::{Shape, Unreadable};
 use super::{Import, Subject, Totals, sales, settle, store};
 use crate::custom_fields::CustomField;
-use crate::db::dialect::{collided, refused};
+use crate::db::dialect::refused;
 use crate::db::schema::imports;
 use crate::db::{self, Conn, Trouble};
 use crate::workspace::{Clock, Workspace};
@@ -78,16 +78,7 @@ pub enum Steps {
 impl Steps {
     fn take<T>(self, conn: &mut Conn, work: impl Fn(&mut Conn) -> Result<T, Trouble>) -> Result<T, Trouble> {
         match self {
-            Steps::Committed => {
-                let mut attempts = 5;
-                loop {
-                    attempts -= 1;
-                    match db::write(conn, &work) {
-                        Err(trouble) if attempts > 0 && collided(&trouble) => {}
-                        done => return done,
-                    }
-                }
-            }
+            Steps::Committed => db::again(|| db::write(conn, &work)),
             Steps::Within => conn.transaction(work),
         }
     }

@@ -7,49 +7,59 @@ use super::saving::{free_name, saveable};
 use super::versions::Version;
 use super::{Problem, Segment, Wish, pins, sizes};
 use crate::agents::{Caller, Right};
+use crate::customers::changing;
 use crate::db::{Conn, Db};
 use crate::filters::fields::Fields;
 use crate::filters::sentence::bits;
 use crate::filters::sets::{Sets, Snapshot};
-use crate::filters::{Filter, stored};
+use crate::filters::{self, Filter, stored};
 use crate::web::{self, Chrome, Error, Htmx, flash, see_other};
-use crate::workspace::{Clock, Workspace, stamp};
+use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
-use chrono::Utc;
 use serde::Deserialize;
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Beginning {
-    /// Another filter to begin with, as the customers page spells it,
+    /// A filter that was built for it, to be looked at beside what is saved,
     filter: String,
-    /// or what the segment was in this version.
+    /// as a change of this version;
+    since: String,
+    /// or what the segment was in this one.
     version: Option<i64>,
 }
 
-/// `POST /segments/edit`: what the customers page asks becomes a change of a segment, to be looked at.
-pub async fn begin(db: Data<Db>, body: String) -> Result<HttpResponse, Error> {
+/// `POST /segments/{id}/change`: what the builder asks becomes a change of a segment, to be looked at. The address holds
+/// it, so that a reload and the way back mean what they say.
+pub async fn ask(db: Data<Db>, id: Path<i64>, body: String) -> Result<HttpResponse, Error> {
     let form = pairs(&body);
-    let id: i64 = value(&form, "segment").parse().map_err(|_| Error::NotFound("segment"))?;
-    let text = value(&form, "filter").to_string();
-    let spelled = match stored::is_long(&text) {
-        true => db.write(move |conn| Ok::<_, Error>(stored::keep(&text, stamp(Utc::now()), conn)?)).await?,
-        false => text,
-    };
-    Ok(see_other(&web::address(&format!("/segments/{id}/edit"), &[("filter", &spelled)])))
+    let since = value(&form, "since");
+    // Text that cannot be read has no rows: it is shown again where it was typed, and so is a filter of nothing.
+    let unread = value(&form, "unread");
+    let rule = filters::pages::read(&form, &db).await?;
+    if rule.is_empty() {
+        return Ok(see_other(&changing::place(*id, since, unread, &db).await?));
+    }
+    let spelled = filters::pages::spell(&rule.to_text(), &db).await?;
+    Ok(see_other(&web::address(&format!("/segments/{id}/edit"), &[("filter", &spelled), ("since", since)])))
 }
 
-/// `GET /segments/{id}/edit`
+/// `GET /segments/{id}/edit`: the form; with a filter, what saving that would do.
 pub async fn edit(
+    db: Data<Db>,
     sets: Data<Sets>,
     chrome: Chrome,
+    htmx: Htmx,
     caller: Caller,
     id: Path<i64>,
     begin: Query<Beginning>,
 ) -> Result<HttpResponse, Error> {
     let begin = begin.into_inner();
+    if !begin.filter.is_empty() {
+        return check(begin, *id, &db, &sets, chrome, &htmx, caller).await;
+    }
     let page = sets
         .read(move |at| {
             let segment = changeable(*id, &caller, at)?;
@@ -77,36 +87,52 @@ pub async fn edit(
     web::show(&page)
 }
 
+/// Looks at a filter that was built, with the name and the privacy that are saved. One that nobody can save goes back to
+/// where it was built, and says there what is wrong.
+async fn check(
+    begin: Beginning,
+    id: i64,
+    db: &Db,
+    sets: &Sets,
+    chrome: Chrome,
+    htmx: &Htmx,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
+    let Beginning { filter: spelled, since, .. } = begin.clone();
+    let looked = sets
+        .read(move |at| {
+            let segment = changeable(id, &caller, at)?;
+            let text = match stored::open(&begin.filter, at)? {
+                Ok(rule) => rule.to_text(),
+                Err(_) => begin.filter,
+            };
+            let private = if segment.private { "1" } else { "" };
+            let form = [("name", segment.name.as_str()), ("private", private), ("filter", &text), ("built", "1")];
+            let form = form.into_iter().chain([("version", begin.since.as_str())]);
+            let form: Vec<_> = form.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let page = FormPage::typed(chrome, &form, &caller);
+            looked(id, &form, Step::Check { names: false }, page, &caller, at)
+        })
+        .await?;
+    match looked {
+        Looked::Show(status, page) if page.filter_problem.is_none() => page.answer(status, htmx),
+        _ => Ok(see_other(&changing::place(id, &since, &spelled, db).await?)),
+    }
+}
+
 impl Beginning {
-    /// Puts something else than what is saved into the form: it is not saved before somebody has looked at it.
+    /// Puts an older version into the form: it is not saved before somebody has looked at it.
     fn fill(&self, page: &mut FormPage, segment: &Segment, at: &mut Snapshot, clock: &Clock) -> Result<(), Error> {
-        let (text, rule) = if let Some(version) = self.version {
-            let version = Version::find(segment, version, at)?.ok_or(Error::NotFound("version"))?;
-            page.name.clone_from(&version.name);
-            match version.rule(&Fields::load(at)?) {
-                Ok(rule) => (String::new(), rule),
-                Err(mistake) => return Err(Error::Unprocessable(mistake.to_string())),
-            }
-        } else if !self.filter.is_empty() && segment.is_dynamic() {
-            match stored::open(&self.filter, at)? {
-                Ok(rule) => (String::new(), Some(rule)),
-                Err(_) => (self.filter.clone(), None),
-            }
-        } else {
-            return Ok(());
-        };
-        (page.sentence, page.count, page.filter_problem) = (Vec::new(), None, None);
-        let Some(rule) = rule else {
-            page.filter = text;
-            return Ok(());
-        };
-        let filter = Filter::check_each(vec![(rule, Some(segment.id))], at, clock)?.pop();
-        if let Some(filter) = filter {
-            page.filter = filter.text();
-            page.sentence = bits(filter.rule());
-            page.count = Some(at.count(&filter)?);
-            page.filter_problem = filter.problems().first().map(|problem| problem.words.clone());
-        }
+        let Some(version) = self.version else { return Ok(()) };
+        let version = Version::find(segment, version, at)?.ok_or(Error::NotFound("version"))?;
+        page.name.clone_from(&version.name);
+        let rule = version.rule(&Fields::load(at)?).map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
+        let Some(rule) = rule else { return Ok(()) };
+        let filter = Filter::check_of(&rule, Some(segment.id), at, clock)?;
+        page.filter = filter.text();
+        page.sentence = bits(filter.rule());
+        page.count = Some(at.count(&filter)?);
+        page.filter_problem = filter.problems().first().map(|problem| problem.words.clone());
         Ok(())
     }
 }
@@ -149,6 +175,9 @@ pub async fn update(
     body: String,
 ) -> Result<HttpResponse, Error> {
     let form = pairs(&body);
+    if value(&form, "do") == "build" {
+        return Ok(see_other(&changing::place(*id, value(&form, "version"), value(&form, "filter"), &db).await?));
+    }
     let page = |chrome: &Chrome| FormPage::typed(chrome.clone(), &form, &caller);
     let look = |step: Step| {
         let (form, caller, page, id) = (form.clone(), caller.clone(), page(&chrome), *id);
@@ -224,6 +253,7 @@ fn looked(
     };
     let proposal = Proposal { segment: &segment, filter: filter.as_ref(), private: page.private };
     let mark = proposal.mark();
+    page.as_text &= proposal.changes();
     let seen = !proposal.changes() || value(form, "checked") == mark;
     if step == Step::Save && page.theirs.is_none() && seen && pins_hold(&proposal, &although(form), at, &clock)? {
         return Ok(Looked::Fine);

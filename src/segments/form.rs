@@ -35,6 +35,8 @@ pub(super) struct FormPage {
     pub name_problem: Option<String>,
     pub private_problem: Option<String>,
     pub filter_problem: Option<String>,
+    /// Somebody changes it as text, which stays open for her.
+    pub as_text: bool,
     /// Where in the filter's text reading stopped.
     pub caret: Option<Caret>,
     /// The version that what was typed is a change of.
@@ -74,6 +76,7 @@ impl FormPage {
             name_problem: None,
             private_problem: None,
             filter_problem: None,
+            as_text: false,
             caret: None,
             version: 0,
             change: None,
@@ -88,6 +91,7 @@ impl FormPage {
         FormPage {
             name: value(form, "name").into(),
             filter: value(form, "filter").into(),
+            as_text: value(form, "built").is_empty(),
             private: !page.may_share || !value(form, "private").is_empty(),
             ..page
         }

@@ -102,6 +102,7 @@ impl Order {
 struct Row {
     line: Line,
     spark: Option<Spark>,
+    may_change: bool,
 }
 
 #[derive(Template)]
@@ -179,7 +180,7 @@ pub async fn index(
             }
             let ids: Vec<i64> = lines.iter().map(|line| line.segment.id).collect();
             let mut sizes = sizes::lately(&ids, clock.today(), at)?;
-            let row = |line: Line| row(line, &mut sizes, clock.today());
+            let row = |line: Line| row(line, &mut sizes, &caller, clock.today());
             let mut rows: Vec<Row> = lines.into_iter().map(row).collect();
             arrange(&mut rows, order);
             Ok::<_, Error>((rows, tabs))
@@ -189,13 +190,13 @@ pub async fn index(
     htmx.show_as(StatusCode::OK, &page, page.as_list())
 }
 
-fn row(line: Line, sizes: &mut HashMap<i64, Vec<sizes::Day>>, today: chrono::NaiveDate) -> Row {
+fn row(line: Line, sizes: &mut HashMap<i64, Vec<sizes::Day>>, caller: &Caller, today: chrono::NaiveDate) -> Row {
     let days = sizes.remove(&line.segment.id).unwrap_or_default();
     let spark = match line.broken {
         Some(_) => None,
         None => Spark::of(days, line.count, today),
     };
-    Row { line, spark }
+    Row { may_change: line.segment.may_change(caller), line, spark }
 }
 
 /// They come by name, which breaks ties.

@@ -4,59 +4,37 @@ use super::pages::{changeable, pairs, people, value};
 use super::{Kind, Origin, Problem, Segment, Wish, members};
 use crate::agents::{Caller, Right};
 use crate::db::{Conn, Db};
-use crate::filters::{Filter, count, stored};
+use crate::filters::whom::Whom;
 use crate::web::{self, Chrome, Error, flash, see_other, thousands};
 use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use askama::Template;
-use diesel::QueryResult;
 
 /// Who is to join.
-enum Who {
-    Ticked(Vec<i64>),
-    /// All who match, with the filter as it was spelled.
-    Matching(Box<Filter>, String),
+fn whom(form: &[(String, String)], conn: &mut Conn, clock: &Clock) -> Result<Whom, Error> {
+    if !value(form, "all").is_empty() {
+        return Whom::matching(value(form, "filter"), conn, clock);
+    }
+    match ids(form) {
+        ids if ids.is_empty() => Err(Error::Unprocessable("Tick the customers to add first.".into())),
+        ids => Ok(Whom::ticked(ids)),
+    }
 }
 
-impl Who {
-    fn read(form: &[(String, String)], conn: &mut Conn, clock: &Clock) -> Result<Who, Error> {
-        if value(form, "all").is_empty() {
-            return match ids(form) {
-                ids if ids.is_empty() => Err(Error::Unprocessable("Tick the customers to add first.".into())),
-                ids => Ok(Who::Ticked(ids)),
-            };
-        }
-        let spelled = value(form, "filter");
-        let rule = stored::open(spelled, conn)?.map_err(|mistake| Error::Unprocessable(mistake.to_string()))?;
-        let filter = Filter::check(&rule, conn, clock)?;
-        match filter.problems().first() {
-            Some(problem) => Err(Error::Unprocessable(problem.words.clone())),
-            None => Ok(Who::Matching(Box::new(filter), spelled.to_string())),
-        }
+/// What a segment is made of that begins with them.
+fn origin(whom: &Whom) -> Origin {
+    match whom {
+        Whom::Ticked(_) => Origin::Ticked,
+        Whom::Matching(filter) => Origin::filter(filter),
     }
+}
 
-    /// What a segment is made of that begins with them.
-    fn origin(&self) -> Origin {
-        match self {
-            Who::Ticked(_) => Origin::Ticked,
-            Who::Matching(filter, _) => Origin::filter(filter),
-        }
-    }
-
-    fn count(&self, conn: &mut Conn) -> QueryResult<i64> {
-        match self {
-            Who::Ticked(ids) => Ok(ids.len() as i64),
-            Who::Matching(filter, _) => count(filter, conn),
-        }
-    }
-
-    fn join(&self, segment: &Segment, conn: &mut Conn, clock: &Clock) -> Result<members::Added, Problem> {
-        match self {
-            Who::Ticked(ids) => members::add(segment, ids, conn, clock),
-            Who::Matching(filter, _) => members::add_matching(segment, filter, conn, clock),
-        }
+fn join(whom: &Whom, segment: &Segment, conn: &mut Conn, clock: &Clock) -> Result<members::Added, Problem> {
+    match whom {
+        Whom::Ticked(ids) => members::add(segment, ids, conn, clock),
+        Whom::Matching(filter) => members::add_matching(segment, filter, conn, clock),
     }
 }
 
@@ -76,7 +54,7 @@ struct JoinPage {
 /// How a request to join went.
 enum Joined {
     Done(Segment, members::Added),
-    NotYet { who: Who, count: i64, why: String },
+    NotYet { whom: Whom, count: i64, why: String },
 }
 
 fn ids(form: &[(String, String)]) -> Vec<i64> {
@@ -93,26 +71,26 @@ fn told(problem: Problem) -> Error {
 /// `POST /segments/members`: the ticked ones, or all who match, into a static segment, new or not.
 pub async fn create(db: Data<Db>, chrome: Chrome, caller: Caller, body: String) -> Result<HttpResponse, Error> {
     let form = pairs(&body);
-    let name = value(&form, "name").to_string();
+    let (name, spelled) = (value(&form, "name").to_string(), value(&form, "filter").to_string());
     let joined = db
         .write(move |conn| {
             let clock = Workspace::load(conn)?.clock();
-            let who = Who::read(&form, conn, &clock)?;
+            let whom = whom(&form, conn, &clock)?;
             let segment = match value(&form, "segment").parse::<i64>() {
                 Ok(id) => changeable(id, &caller, conn)?,
                 Err(_) => {
                     let private = !caller.may(Right::ShareSegments);
                     let wish = Wish { name: value(&form, "name").into(), kind: Kind::Static, rule: None, private };
-                    match Segment::create_from(&wish, Some(who.origin()), &caller, conn, &clock) {
+                    match Segment::create_from(&wish, Some(origin(&whom)), &caller, conn, &clock) {
                         Ok(segment) => segment,
                         Err(Problem::Name(why)) => {
-                            return Ok(Joined::NotYet { count: who.count(conn)?, who, why });
+                            return Ok(Joined::NotYet { count: whom.count(conn)?, whom, why });
                         }
                         Err(problem) => return Err(told(problem)),
                     }
                 }
             };
-            let added = who.join(&segment, conn, &clock).map_err(told)?;
+            let added = join(&whom, &segment, conn, &clock).map_err(told)?;
             Ok(Joined::Done(segment, added))
         })
         .await?;
@@ -130,10 +108,10 @@ pub async fn create(db: Data<Db>, chrome: Chrome, caller: Caller, body: String) 
             };
             Ok(flash(see_other(&path), &words))
         }
-        Joined::NotYet { who, count, why } => {
-            let (ticked, matching) = match who {
-                Who::Ticked(ids) => (ids, None),
-                Who::Matching(_, spelled) => (Vec::new(), Some(spelled)),
+        Joined::NotYet { whom, count, why } => {
+            let (ticked, matching) = match whom {
+                Whom::Ticked(ids) => (ids, None),
+                Whom::Matching(_) => (Vec::new(), Some(spelled)),
             };
             let page = JoinPage { chrome, name, why, ticked, matching, count };
             web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)

@@ -104,7 +104,7 @@ pub(super) fn find(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment,
 }
 
 /// A segment that this person may change, or why not.
-pub(super) fn changeable(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
+pub(crate) fn changeable(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Segment, Error> {
     let segment = find(id, caller, conn)?;
     match segment.may_change(caller) {
         true => Ok(segment),

@@ -5,10 +5,11 @@ use crate::agents::{Caller, Right, audit};
 use crate::db::schema::segments;
 use crate::db::{Conn, Trouble};
 use crate::filters::{Filter, Mistake, Rule};
-use crate::fold::{filled, key};
+use crate::fold::key;
+use crate::naming;
 use crate::workspace::Clock;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::Error as DieselError;
 use serde_json::{Value, json};
 
 /// What somebody wants a segment to be.
@@ -58,19 +59,13 @@ fn spell(ids: &[i64]) -> String {
 
 impl From<Trouble> for Problem {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Query(error) => error.into(),
-            other => Problem::Failed(other),
-        }
+        if trouble.is_taken() { Problem::Name(naming::taken(WHAT, None)) } else { Problem::Failed(trouble) }
     }
 }
 
 impl From<DieselError> for Problem {
     fn from(error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => taken(""),
-            error => Problem::Failed(error.into()),
-        }
+        Trouble::from(error).into()
     }
 }
 
@@ -80,22 +75,15 @@ impl From<Mistake> for Problem {
     }
 }
 
+/// What its names are the names of.
+const WHAT: &str = "segment";
+
 fn taken(name: &str) -> Problem {
-    let name = if name.is_empty() { "this name".to_string() } else { format!("“{name}”") };
-    Problem::Name(format!("There is a segment called {name} already. Names differ by more than case."))
+    Problem::Name(naming::taken(WHAT, Some(name)))
 }
 
-/// A name as it is stored: 1 to 100 characters, one line.
 pub fn clean_name(raw: &str) -> Result<String, Problem> {
-    let name = filled(raw).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    match name.chars().count() {
-        0 => Err(Problem::Name("Give the segment a name.".into())),
-        1..=100 if name.chars().any(char::is_control) => {
-            Err(Problem::Name("A name may not hold control characters.".into()))
-        }
-        1..=100 => Ok(name),
-        n => Err(Problem::Name(format!("A name may have 100 characters; this one has {n}."))),
-    }
+    naming::clean(WHAT, raw).map_err(Problem::Name)
 }
 
 /// A clean name that no other segment has.
@@ -126,8 +114,7 @@ pub(super) fn unused_name(wanted: &str, conn: &mut Conn) -> Result<String, Probl
 
 /// A filter that may be saved: it asks something, and nothing is wrong with it, not even as the filter `of` a segment.
 pub(super) fn saveable(rule: &Rule, of: Option<i64>, conn: &mut Conn, clock: &Clock) -> Result<Filter, Problem> {
-    let filter =
-        Filter::check_each(vec![(rule.clone(), of)], conn, clock)?.pop().unwrap_or_else(|| Filter::everybody(clock));
+    let filter = Filter::check_of(rule, of, conn, clock)?;
     if rule.is_empty() {
         return Err(Problem::Filter(
             "An empty filter cannot be saved. For everybody, use the condition “everyone”.".into(),

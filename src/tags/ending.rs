@@ -5,7 +5,7 @@ use super::merge::{self, Refused, Sums};
 use super::uses::Uses;
 use super::{Mark, Source, Tag, names, pages};
 use crate::agents::{Caller, audit};
-use crate::db::{Conn, Db, Trouble};
+use crate::db::{self, Conn, Db, Trouble};
 use crate::filters::sets::{Sets, Snapshot};
 use crate::web::{self, Chrome, Error};
 use crate::workspace::Workspace;
@@ -13,6 +13,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path, Query};
 use askama::Template;
+use diesel::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -154,10 +155,17 @@ pub fn do_merge(
     conn: &mut Conn,
 ) -> Result<Result<merge::Merged, String>, Error> {
     let mark = Mark::of(caller, Source::Tags, Workspace::load(conn)?.clock().stamp());
-    let merged = match merge::merge(from, into, &mark, caller, conn) {
+    // Whoever tags while it goes on holds what it needs, and the other way round.
+    let merged = db::again(|| {
+        conn.transaction(|conn| match merge::merge(from, into, &mark, caller, conn) {
+            Ok(merged) => Ok(Ok(merged)),
+            Err(Refused::Query(error)) => Err(Trouble::from(error)),
+            Err(refused) => Ok(Err(refused.to_string())),
+        })
+    })?;
+    let merged = match merged {
         Ok(merged) => merged,
-        Err(Refused::Query(error)) => return Err(Trouble::from(error).into()),
-        Err(refused) => return Ok(Err(refused.to_string())),
+        Err(words) => return Ok(Err(words)),
     };
     let places: Vec<Value> =
         merged.rewritten.iter().map(|place| json!({ "kind": place.kind.key(), "id": place.id })).collect();

@@ -2,7 +2,7 @@
 //! the history of a customer is these and her taggings.
 
 use super::taggings::{self as carried, Mark, Source};
-use crate::db::nodes::{Hold, Holding, On};
+use crate::db::nodes::{Among, Hold, Holding, On};
 use crate::db::schema::{customers, past_taggings as past, taggings, tags};
 use crate::db::{self, Backend, Conn, Db, Trouble};
 use chrono::NaiveDateTime;
@@ -47,17 +47,23 @@ const TIME: &str = "Muster";
 /// Ends taggings and keeps what they were. Those whose time had passed were over then, whoever comes now. Says how many
 /// were not.
 pub fn end(which: Which, why: Why, mark: &Mark, conn: &mut Conn) -> QueryResult<usize> {
-    hold(which, conn)?;
-    let over = over(which, mark.at);
-    take(&over, How { why: Why::Expired, at: None, mark: None }, conn)?;
-    take(which, How { why, at: Some(mark.at), mark: Some(mark) }, conn)
+    let held = hold(which, mark.at, conn)?;
+    if held.over > 0 {
+        take(&over(which, mark.at), How { why: Why::Expired, at: None, mark: None }, conn)?;
+    }
+    match held.live {
+        0 => Ok(0),
+        _ => take(which, How { why, at: Some(mark.at), mark: Some(mark) }, conn),
+    }
 }
 
 /// Takes away the rows of taggings whose time has passed.
 pub fn expire(which: Which, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
     let over = over(which, now);
-    hold(&over, conn)?;
-    take(&over, How { why: Why::Expired, at: None, mark: None }, conn).map(drop)
+    match hold(&over, now, conn)?.over {
+        0 => Ok(()),
+        _ => take(&over, How { why: Why::Expired, at: None, mark: None }, conn).map(drop),
+    }
 }
 
 fn over(which: Which, now: NaiveDateTime) -> impl Fn() -> On<taggings::table> {
@@ -70,13 +76,18 @@ fn take(which: Which, how: How, conn: &mut Conn) -> QueryResult<usize> {
     Ok(kept)
 }
 
+/// How many there are whose time has passed, and how many others: mostly there is nothing to write for one of them.
+struct Held {
+    over: usize,
+    live: usize,
+}
+
 /// On PostgreSQL waits until nobody else is ending these, so that each is kept once.
-fn hold(which: Which, conn: &mut Conn) -> QueryResult<()> {
-    if let Conn::Postgres(_) = conn {
-        let rows = taggings::table.filter(which()).select(taggings::customer_id);
-        Holding(rows, Hold::Change).load::<i64>(conn)?;
-    }
-    Ok(())
+fn hold(which: Which, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Held> {
+    let rows = taggings::table.filter(which()).select(taggings::expires_at);
+    let ends: Vec<Option<NaiveDateTime>> = Holding(rows, Hold::Change).load(conn)?;
+    let over = ends.iter().flatten().filter(|end| **end <= now).count();
+    Ok(Held { over, live: ends.len() - over })
 }
 
 /// How it ended: when, or when its own time had come; and by whom, or by itself.
@@ -117,6 +128,27 @@ fn keep(which: On<taggings::table>, how: How, conn: &mut Conn) -> QueryResult<us
             past::why,
         ))
         .execute(conn)
+}
+
+/// Makes these rows taggings again, as if they had never ended.
+pub fn bring_back(rows: &[i64], conn: &mut Conn) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let these = || past::table.filter(Among { column: "past_taggings.id", ids: rows.to_vec() });
+    these()
+        .select((
+            (past::customer_id, past::tag_id, past::tagged_at),
+            (past::actor, past::agent_id, past::source, past::source_id, past::expires_at),
+        ))
+        .into_boxed::<Backend>()
+        .insert_into(taggings::table)
+        .into_columns((
+            (taggings::customer_id, taggings::tag_id, taggings::tagged_at),
+            (taggings::actor, taggings::agent_id, taggings::source, taggings::source_id, taggings::expires_at),
+        ))
+        .execute(conn)?;
+    diesel::delete(these()).execute(conn).map(drop)
 }
 
 diesel::define_sql_function! {

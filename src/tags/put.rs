@@ -76,7 +76,7 @@ pub fn take_off(ids: &[i64], tag_id: i64, mark: &Mark, conn: &mut Conn) -> Query
 }
 
 /// The taggings of these customers with one tag.
-fn hers(ids: &[i64], tag_id: i64) -> impl Fn() -> On<taggings::table> {
+pub fn hers(ids: &[i64], tag_id: i64) -> impl Fn() -> On<taggings::table> {
     let ids = ids.to_vec();
     move || Box::new(taggings::tag_id.eq(tag_id).and(Among { column: "taggings.customer_id", ids: ids.clone() }))
 }

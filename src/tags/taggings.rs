@@ -7,7 +7,10 @@ use crate::db::Conn;
 use crate::db::schema::{taggings, tags};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// From where a customer was tagged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +155,25 @@ pub fn of_customers(ids: &[i64], now: NaiveDateTime, conn: &mut Conn) -> QueryRe
 /// What one customer carries and why, by name.
 pub fn of_customer(id: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Tagging>> {
     Ok(of_customers(&[id], now, conn)?.remove(&id).unwrap_or_default())
+}
+
+/// How many customers carry each tag, as it was a minute ago at most: for an order, not to be told.
+#[derive(Default)]
+pub(crate) struct Sizes(Mutex<Option<(Instant, Arc<HashMap<i64, i64>>)>>);
+
+/// So long they are good enough to say which tags come first.
+const GOOD: Duration = Duration::from_secs(60);
+
+impl Sizes {
+    pub fn lately(&self, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Arc<HashMap<i64, i64>>> {
+        let known = self.0.lock().clone();
+        if let Some((_, sizes)) = known.filter(|(at, _)| at.elapsed() < GOOD) {
+            return Ok(sizes);
+        }
+        let sizes = Arc::new(sizes(now, conn)?);
+        *self.0.lock() = Some((Instant::now(), sizes.clone()));
+        Ok(sizes)
+    }
 }
 
 /// How many customers carry each tag that anybody carries.

@@ -3,7 +3,7 @@
 use super::{Tag, names};
 use crate::agents::Caller;
 use crate::db::Conn;
-use crate::db::schema::{imports, segments, views};
+use crate::db::schema::{imports, segment_versions as versions, segments, views};
 use crate::filters::fields::{Fields, types::TAGS};
 use crate::filters::rule::{Part, Rule, Term};
 use crate::fold::key;
@@ -143,30 +143,12 @@ fn tags_of(rule: &Rule) -> HashSet<i64> {
     ids
 }
 
-/// Makes every filter that names one tag name another, and says which: nothing else about them changes.
+/// Makes every filter that names one tag name another, and says which: nothing else about them changes. What segments
+/// asked in older versions names it too, so that they can be looked at and restored.
 pub(super) fn rewrite(from: &Tag, into: &Tag, caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Place>> {
     let mut changed = Vec::new();
-    for (place, mut rule) in filters(caller, conn)? {
-        if !tags_of(&rule).contains(&from.id) {
-            continue;
-        }
-        rule.each_condition_mut(&mut |condition| {
-            if !condition.field.is(TAGS) {
-                return;
-            }
-            for part in &mut condition.parts {
-                match part {
-                    Part::One(Some(term)) => replace(term, from, into),
-                    Part::Many(terms) => {
-                        terms.iter_mut().for_each(|term| replace(term, from, into));
-                        let mut seen = HashSet::new();
-                        terms.retain(|term| term.id.is_none_or(|id| seen.insert(id)));
-                    }
-                    _ => {}
-                }
-            }
-        });
-        let filter = rule.to_json().to_string();
+    for (place, rule) in filters(caller, conn)? {
+        let Some(filter) = swapped(rule, from, into) else { continue };
         match place.kind {
             Kind::Segment => {
                 diesel::update(segments::table.find(place.id)).set(segments::filter.eq(filter)).execute(conn)?
@@ -175,7 +157,42 @@ pub(super) fn rewrite(from: &Tag, into: &Tag, caller: &Caller, conn: &mut Conn) 
         };
         changed.push(place);
     }
+    let fields = Fields::load(conn)?;
+    let versions: Vec<((i64, i64), String)> = versions::table
+        .filter(versions::filter.is_not_null())
+        .select(((versions::segment_id, versions::version), versions::filter.assume_not_null()))
+        .load(conn)?;
+    for (id, text) in versions {
+        let rule = Rule::read(&text, &fields).ok();
+        if let Some(filter) = rule.and_then(|rule| swapped(rule, from, into)) {
+            diesel::update(versions::table.find(id)).set(versions::filter.eq(filter)).execute(conn)?;
+        }
+    }
     Ok(changed)
+}
+
+/// A rule that names another tag instead, as it is kept; `None` where it does not name this one.
+fn swapped(mut rule: Rule, from: &Tag, into: &Tag) -> Option<String> {
+    if !tags_of(&rule).contains(&from.id) {
+        return None;
+    }
+    rule.each_condition_mut(&mut |condition| {
+        if !condition.field.is(TAGS) {
+            return;
+        }
+        for part in &mut condition.parts {
+            match part {
+                Part::One(Some(term)) => replace(term, from, into),
+                Part::Many(terms) => {
+                    terms.iter_mut().for_each(|term| replace(term, from, into));
+                    let mut seen = HashSet::new();
+                    terms.retain(|term| term.id.is_none_or(|id| seen.insert(id)));
+                }
+                _ => {}
+            }
+        }
+    });
+    Some(rule.to_json().to_string())
 }
 
 fn replace(term: &mut Term, from: &Tag, into: &Tag) {

@@ -1,7 +1,7 @@
 //! Segments: never late, never wider than asked, and only for those who may see them.
 
 use crate::support::pages::{change, get, names, page, post, save, text};
-use crate::support::{Server, for_each_database, world};
+use crate::support::{Server, for_each_database, lose_tag, world};
 use muster::agents::Role;
 use reqwest::blocking::{Client, Response};
 use scraper::{Html, Selector};
@@ -122,13 +122,7 @@ fn a_segment_whose_tag_was_deleted_selects_nobody_and_says_why() {
         let kept =
             save(&marketer, &server, &[("name", "Not wholesale"), ("filter", "tags does not contain Wholesale")]);
         assert_eq!(names(&page(get(&marketer, &server, &kept))), "Ana, Di, Eva");
-        db.write_now::<_, muster::db::Trouble>(|conn| {
-            use diesel::prelude::*;
-            use muster::db::schema::tags;
-            diesel::delete(tags::table.filter(tags::name.eq("Wholesale"))).execute(conn)?;
-            Ok(())
-        })
-        .expect("the tag goes");
+        lose_tag(&db, "Wholesale");
         let page = page(get(&marketer, &server, &kept));
         assert_eq!(text(&page, "#segment-count"), "Nobody", "it must not become everybody");
         assert!(text(&page, "#sentence").contains("was deleted"), "{}", text(&page, "#sentence"));

@@ -18,7 +18,8 @@ fn somebody_changes_a_filter_sees_who_moves_and_saves_then_freezes_it() {
         marketer.open("/segments").await;
         marketer.press("VIPs").await;
         marketer.sees("h1", "VIPs").await;
-        marketer.press("Edit").await;
+        marketer.press("Rename or share").await;
+        marketer.press("Filter as text").await;
         marketer.fill("#segment-filter", "tags contains Wholesale").await;
         marketer.press("Check the change").await;
         marketer.sees("#diff .grow", "3→2").await;

@@ -1,7 +1,7 @@
 //! What a change does is seen before it is saved, nobody overwrites anybody, and what was is not forgotten.
 
 use crate::support::pages::{attr, change, fill, get, names, page, post, save, text, texts};
-use crate::support::{Server, for_each_database, world};
+use crate::support::{Server, for_each_database, lose_tag, world};
 use muster::agents::Role;
 use scraper::Html;
 
@@ -217,36 +217,6 @@ fn what_is_wrong_with_a_change_is_told_where_it_was_typed() {
 }
 
 #[test]
-fn what_the_customers_page_asks_can_become_a_change_of_a_segment() {
-    for_each_database(|db| {
-        world(&db);
-        let server = Server::start(&db);
-        let marketer = server.signed_in(Role::Marketer);
-        let vips = save(&marketer, &server, &[("name", "VIPs"), ("filter", "tags contains VIP")]);
-        let list = page(get(&marketer, &server, "/customers?filter=tags+contains+Wholesale"));
-        let form = page(fill(&marketer, &server, &list, "#change-segment", &[]));
-        assert_eq!(text(&form, "#segment-filter"), "tags contains Wholesale");
-        assert_eq!(names(&page(get(&marketer, &server, &vips))), "Ana, Cy, Eva", "it is not saved yet");
-        let looked = page(fill(&marketer, &server, &form, "#segment-form", &[("do", "check")]));
-        assert_eq!(figures(&looked), told("1", "1", "2"));
-        // One too long for an address comes along all the same, and what cannot be read stays as it was typed.
-        let long =
-            format!("city is none of ({})", (0..600).map(|n| format!("Town-{n}")).collect::<Vec<_>>().join(", "));
-        let id = vips.rsplit('/').next().unwrap_or_default();
-        let answer = post(&marketer, &server, "/segments/edit", &[("segment", id), ("filter", &long)]);
-        assert!(answer.url().as_str().len() < 200, "{}", answer.url());
-        assert_eq!(text(&page(answer), "#segment-filter"), long);
-        let odd = page(get(&marketer, &server, &format!("{vips}/edit?filter=contry+is+SE")));
-        assert_eq!(text(&odd, "#segment-filter"), "contry is SE");
-        // Whoever may not change shared segments is not offered them.
-        let agent = server.signed_in(Role::Agent);
-        let list = page(get(&agent, &server, "/customers?filter=tags+contains+Wholesale"));
-        assert!(texts(&list, "#change-segment").is_empty());
-        assert_eq!(post(&agent, &server, "/segments/edit", &[("segment", id), ("filter", "everyone")]).status(), 403);
-    });
-}
-
-#[test]
 fn htmx_gets_the_form_alone() {
     for_each_database(|db| {
         world(&db);
@@ -312,13 +282,7 @@ fn a_version_whose_tag_is_gone_says_so_and_selects_nobody() {
         let marketer = server.signed_in(Role::Marketer);
         let path = save(&marketer, &server, &[("name", "Not"), ("filter", "tags does not contain Wholesale")]);
         change(&marketer, &server, &path, &[("filter", "everyone")]);
-        db.write_now::<_, muster::db::Trouble>(|conn| {
-            use diesel::prelude::*;
-            use muster::db::schema::tags;
-            diesel::delete(tags::table.filter(tags::name.eq("Wholesale"))).execute(conn)?;
-            Ok(())
-        })
-        .expect("the tag goes");
+        lose_tag(&db, "Wholesale");
         let old = page(get(&marketer, &server, &format!("{path}/versions/1")));
         assert_eq!(text(&old, "#version-count"), "Nobody");
         assert!(text(&old, "#sentence").contains("was deleted"));

@@ -170,6 +170,27 @@ fn that_a_segment_was_used_is_noted_at_most_once_a_minute() {
 }
 
 #[test]
+fn a_bulk_action_uses_the_segments_that_choose_its_customers() {
+    for_each_database(|db| {
+        world(&db);
+        let server = Server::start(&db);
+        let admin = server.signed_in(Role::Admin);
+        let vips = save(&admin, &server, &[("name", "VIPs"), ("filter", "tags contains VIP")]);
+        let never = save(&admin, &server, &[("name", "Never"), ("filter", "everyone")]);
+        let long_ago = Utc::now().naive_utc() - TimeDelta::days(400);
+        for path in [&vips, &never] {
+            until("opening", || used_at(&db, path).is_some());
+            set_used(&db, path, long_ago);
+        }
+        let form = [("do", "add_tags"), ("all", "1"), ("filter", "segments in any of VIPs"), ("tag", "Gold")];
+        let done = post(&admin, &server, "/bulk", &form);
+        assert_eq!(done.status(), 200);
+        assert!(used_at(&db, &vips).expect("a moment") > long_ago + TimeDelta::days(1));
+        assert!(used_at(&db, &never).expect("a moment") < long_ago + TimeDelta::days(1), "nobody asked for it");
+    });
+}
+
+#[test]
 fn sizes_are_written_down_once_a_day_and_drawn_as_a_line() {
     for_each_database(|db| {
         world(&db);

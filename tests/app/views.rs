@@ -280,11 +280,7 @@ fn a_renamed_tag_keeps_the_view_right_and_a_deleted_one_is_told_on_its_row() {
         assert_eq!((text(&list, "#sentence"), names(&list)), ("Tagged Gold.".into(), "Ana, Cy, Eva".into()));
         assert!(texts(&list, ".view-changed").is_empty());
 
-        db.write_now::<_, Trouble>(|conn| {
-            diesel::delete(tags::table.filter(tags::name.eq("Gold"))).execute(conn)?;
-            Ok(())
-        })
-        .expect("the tag goes");
+        crate::support::lose_tag(&db, "Gold");
         let list = open(&marketer, &server, &format!("/customers?view={id}"));
         assert!(text(&list, ".ask-total").starts_with("Nobody"), "it must not become everybody");
         assert!(text(&list, ".cond-bad").contains("was deleted"), "{}", text(&list, "#builder"));

@@ -72,14 +72,8 @@ pub struct Cache {
     said: Option<usize>,
     budget: AtomicUsize,
     fills: AtomicU64,
-    sizes: Mutex<Option<Known>>,
+    pub sizes_of_tags: tags::Sizes,
 }
-
-/// How many customers carry each tag, as it was a moment ago.
-type Known = (Instant, Arc<HashMap<i64, i64>>);
-
-/// So long the sizes of tags are good enough to say which come first.
-const SIZES: Duration = Duration::from_secs(60);
 
 /// Unless somebody says how many, sets and texts may take so many bytes, and so many more for each customer: a set of more
 /// than one in sixteen customers takes a bit for each of them all, and a column of names two dozen bytes.
@@ -98,17 +92,6 @@ impl Cache {
         let (version, since) = changes::since(seen.as_ref(), conn)?;
         *seen = Some(version);
         Ok(self.journal.lock().enter(since))
-    }
-
-    /// How many customers carry each tag, as it was a minute ago at most: for an order, not to be told.
-    pub fn sizes(&self, stand: &mut Stand) -> QueryResult<Arc<HashMap<i64, i64>>> {
-        let known = self.sizes.lock().clone();
-        if let Some((_, sizes)) = known.filter(|(at, _)| at.elapsed() < SIZES) {
-            return Ok(sizes);
-        }
-        let sizes = Arc::new(tags::sizes(stand.now, stand.conn)?);
-        *self.sizes.lock() = Some((Instant::now(), sizes.clone()));
-        Ok(sizes)
     }
 
     /// `bytes`: how much the sets may take.

@@ -57,23 +57,23 @@ pub fn load(db: &Db) -> Result<Option<Known>, Trouble> {
 fn members(conn: &mut Conn) -> Result<HashMap<i64, Base>, Trouble> {
     let kept: Vec<(i64, i64, String, Vec<u8>)> = feed_members::table.load(conn)?;
     let mut bases = HashMap::new();
-    for (segment, step, rule, bytes) in kept {
+    for (segment, _, rule, bytes) in kept {
         // What cannot be read begins anew.
-        let Ok(mut members) = Ids::deserialize_from(&bytes[..]) else { continue };
-        let moves: Vec<(i64, bool)> = segment_moves::table
-            .filter(segment_moves::segment_id.eq(segment).and(segment_moves::step.gt(step)))
-            .order(segment_moves::step)
-            .select((segment_moves::customer_id, segment_moves::joined))
-            .load(conn)?;
-        for (customer, joined) in moves {
-            let Ok(customer) = u32::try_from(customer) else { continue };
-            if joined {
-                members.insert(customer)
-            } else {
-                members.remove(customer)
-            };
-        }
+        let Ok(members) = Ids::deserialize_from(&bytes[..]) else { continue };
         bases.insert(segment, Base { rule, members });
+    }
+    let moves: Vec<(i64, i64, bool)> = segment_moves::table
+        .inner_join(feed_members::table.on(feed_members::segment_id.eq(segment_moves::segment_id)))
+        .filter(segment_moves::step.gt(feed_members::step))
+        .order(segment_moves::step)
+        .select((segment_moves::segment_id, segment_moves::customer_id, segment_moves::joined))
+        .load(conn)?;
+    for (segment, customer, joined) in moves {
+        let (Some(base), Ok(customer)) = (bases.get_mut(&segment), u32::try_from(customer)) else { continue };
+        match joined {
+            true => base.members.insert(customer),
+            false => base.members.remove(customer),
+        };
     }
     Ok(bases)
 }

@@ -99,7 +99,7 @@ pub async fn show(
             let version = Version::find(&segment, number, at)?.ok_or(Error::NotFound("version"))?;
             let rule = version.rule(&Fields::load(at)?).ok().flatten();
             let filter = match rule {
-                Some(rule) => Filter::check_each(vec![(rule, Some(id))], at, &clock)?.pop(),
+                Some(rule) => Some(Filter::check_of(&rule, Some(id), at, &clock)?),
                 None => None,
             };
             let change = match &filter {

@@ -153,3 +153,14 @@ pub fn audiences(db: &Db) {
     })
     .expect("three segments");
 }
+
+/// The tag is gone from one moment to the next, as if the database had lost it.
+pub fn lose_tag(db: &Db, name: &str) {
+    use diesel::prelude::*;
+    use muster::db::schema::tags;
+    db.write_now::<_, Trouble>(|conn| {
+        diesel::delete(tags::table.filter(tags::name.eq(name))).execute(conn)?;
+        Ok(())
+    })
+    .expect("the tag goes");
+}
