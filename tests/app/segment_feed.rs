@@ -267,8 +267,8 @@ fn somebody_is_tagged_and_untagged_and_the_feed_tells_who_did_it() {
             marketer.press("Di").await;
             marketer.sees("h1", "Di").await;
             marketer.sees("#time", "Ada Agent removed VIP on the profile").await;
-            marketer.click(".yn a[href*='why']").await;
-            marketer.sees("#why-answer", "She is not in").await;
+            marketer.click(&format!(".yn a[href='/segments/1/why?customer={}']", people.di)).await;
+            marketer.sees("#why-answer", "She is not in VIPs.").await;
             for browser in [agent, marketer] {
                 assert_eq!(browser.complaints().await, [""; 0]);
                 browser.close().await;
