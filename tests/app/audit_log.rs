@@ -9,6 +9,12 @@ use reqwest::blocking::{Client, Response};
 use scraper::{Html, Selector};
 use serde_json::json;
 
+/// How many cells of the log lie on the one before.
+const COVERED: &str = "return [...document.querySelectorAll('#log td + td')].filter((cell) => {
+    const [a, b] = [cell, cell.previousElementSibling].map((one) => one.getBoundingClientRect());
+    return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}).length";
+
 fn lines(client: &Client, server: &Server, query: &[(&str, &str)]) -> Vec<String> {
     let page = client.get(server.url("/settings/log")).query(query).send().and_then(Response::text).expect("a page");
     let rows = Selector::parse("#log tbody tr").expect("a selector");
@@ -154,6 +160,11 @@ fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
             admin.fill("[name=actor]", "nobody of that name").await;
             admin.press("Search").await;
             admin.sees(".blank", "No line of the log has these words").await;
+            admin.look(390, 844, true).await;
+            admin.open("/settings/log").await;
+            assert_eq!(admin.texts("#log tr:has(ins) td.who").await.len(), 2);
+            let covered = admin.driver.execute(COVERED, vec![]).await.expect("the cells");
+            assert_eq!(covered.json().as_i64(), Some(0), "on a phone no cell lies on another");
             assert_eq!(admin.complaints().await, [""; 0]);
             admin.close().await;
         });

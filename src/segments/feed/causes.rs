@@ -190,7 +190,7 @@ fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snap
             "expired" => format!("{name} ran out"),
             "replaced" => format!("{name} was replaced by {actor} {}", place(&source, id)),
             "merged" => format!("{name} was merged into another tag by {actor}"),
-            "undone" => format!("{name} was taken away by {actor}, undoing"),
+            "undone" => format!("{actor} undid what had added {name}"),
             _ => format!("{actor} took {name} away {}", place(&source, id)),
         };
         words.insert(customer, how.trim_end().to_string());
