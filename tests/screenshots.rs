@@ -1,4 +1,5 @@
-//! Takes the pictures in `docs/screenshots` afresh: the demo's world, a real Chromium, two sizes, light and dark.
+//! Takes the pictures in `docs/screenshots` afresh: the demo's world, a real Chromium, two sizes, light and dark. The
+//! last of them follow a marketer who merges tags, tags many and takes it back, freezes and changes a segment.
 //! `tests/screenshots` runs it.
 
 #[path = "app/support/browser.rs"]
@@ -18,6 +19,7 @@ use muster::filters::{Filter, Rule};
 use muster::workspace::Workspace;
 use server::Server;
 use std::path::{Path, PathBuf};
+use thirtyfour::Key;
 
 const SIZES: [(u32, u32); 2] = [(1440, 900), (390, 844)];
 
@@ -98,8 +100,121 @@ fn main() {
         browser.look(SIZES[0].0, SIZES[0].1, false).await;
         let result = import(&browser, &csv).await;
         take(&browser, &result, "import-result", &into).await;
+        let marketer = driver.browser(&server.site()).await;
+        marketer.sign_in(PEOPLE[1].2, PASSWORD).await;
+        tags_are_merged(&marketer, &into).await;
+        many_are_tagged(&marketer, &into).await;
+        a_segment_is_frozen(&marketer, &into).await;
+        a_segment_is_changed(&marketer, &into).await;
+        marketer.close().await;
+        browser.open("/settings/log").await;
+        picture(&browser, "audit-log", &into).await;
         browser.close().await;
     });
+}
+
+/// What merging two tags would do, and that it was done.
+async fn tags_are_merged(browser: &Browser, into: &Path) {
+    browser.press("Tags").await;
+    browser.fill("[data-find]", "old").await;
+    browser.until("it is found", async |browser| !browser.text("#tags").await.contains("Abandoned-basket")).await;
+    browser.click("[aria-label=\"Merge VIP-old into another\"]").await;
+    browser.click("#into").await;
+    browser.keys("VIP").await;
+    browser.sees("[role=option]", "VIP").await;
+    browser.keys(Key::Down + Key::Enter).await;
+    browser.find("#merge").await;
+    picture(browser, "merge", into).await;
+    browser.click("#merge .btn-primary").await;
+    browser.sees("#toasts", "VIP-old is part of VIP now.").await;
+}
+
+/// Ambassadors become VIPs, are none again, and the feed of the segment tells both.
+async fn many_are_tagged(browser: &Browser, into: &Path) {
+    browser.open("/customers?filter=tags+contains+Ambassador+and+tags+does+not+contain+VIP").await;
+    browser.click("[data-pick-all]").await;
+    browser.press("Add tags").await;
+    browser.click("#bulk-tag").await;
+    browser.keys("VIP").await;
+    browser.sees("#bulk-ahead", "VIP").await;
+    browser.keys(Key::Enter + "").await;
+    browser.sees("#bulk-button", "Add VIP to").await;
+    browser.click("#bulk-button").await;
+    browser.press("Look at it").await;
+    browser.sees("h1", "Add VIP").await;
+    picture(browser, "bulk-result", into).await;
+    told(browser, "joined").await;
+    browser.open("/bulk").await;
+    browser.press("Undo").await;
+    browser.press("Add VIP").await;
+    browser.sees("#undone", "As they were").await;
+    picture(browser, "bulk-undone", into).await;
+    told(browser, "left").await;
+    picture(browser, "feed", into).await;
+}
+
+/// Opens a segment as people do who have many.
+async fn open_segment(browser: &Browser, name: &str) {
+    browser.open("/segments").await;
+    browser.fill("[data-find]", name).await;
+    browser.until("it is found", async |browser| !browser.text("#list").await.contains("Hut tour")).await;
+    browser.press(name).await;
+    browser.sees("h1", name).await;
+}
+
+/// Opens the feed of the VIPs once it tells that somebody joined or left.
+async fn told(browser: &Browser, words: &str) {
+    open_segment(browser, "VIP customers").await;
+    browser.press("Joined and left").await;
+    browser
+        .until("the feed tells it", async |browser| {
+            browser.driver.refresh().await.expect("a reload");
+            browser.has("#feed").await && browser.text("#feed .what").await.contains(words)
+        })
+        .await;
+}
+
+async fn a_segment_is_frozen(browser: &Browser, into: &Path) {
+    open_segment(browser, "VIP customers").await;
+    browser.press("Freeze").await;
+    picture(browser, "freeze", into).await;
+    browser.click(".form .btn-primary").await;
+    browser.sees("#sentence", "Made of the members of VIP customers").await;
+    picture(browser, "frozen", into).await;
+}
+
+/// Who would join and leave, and what follows; then two segments side by side.
+async fn a_segment_is_changed(browser: &Browser, into: &Path) {
+    open_segment(browser, "Wholesale DACH").await;
+    browser.ask_instead("tags contains Wholesale and country is any of (DE, AT, LI)").await;
+    browser.press("Show names").await;
+    browser.find("#leaving").await;
+    picture(browser, "change", into).await;
+    browser.find("#diff .btn-primary").await.scroll_into_view().await.expect("the button is scrolled to");
+    browser.click("#diff .btn-primary").await;
+    browser.sees("h1", "Wholesale DACH").await;
+    browser.press("Compare").await;
+    browser.choose("#compare-b", "VIP customers").await;
+    browser.press("Compare").await;
+    browser.find("#part-both").await;
+    picture(browser, "compare", into).await;
+}
+
+/// The page as it stands, wide and light, narrow and dark.
+async fn picture(browser: &Browser, name: &str, into: &Path) {
+    for ((width, height), dark) in SIZES.into_iter().zip([false, true]) {
+        browser.look(width, height, dark).await;
+        browser.settled().await;
+        shoot(browser, name, (width, dark), into).await;
+    }
+    browser.look(SIZES[0].0, SIZES[0].1, false).await;
+}
+
+async fn shoot(browser: &Browser, name: &str, (width, dark): (u32, bool), into: &Path) {
+    let mode = if dark { "dark" } else { "light" };
+    let file = into.join(format!("{name}-{width}-{mode}.png"));
+    browser.driver.screenshot(&file).await.expect("a picture");
+    println!("{}", file.display());
 }
 
 /// Imports a file through the pages and gives the address of its report.
@@ -115,10 +230,7 @@ async fn take(browser: &Browser, path: &str, name: &str, into: &Path) {
             browser.look(width, height, dark).await;
             browser.open(path).await;
             browser.settled().await;
-            let mode = if dark { "dark" } else { "light" };
-            let file = into.join(format!("{name}-{width}-{mode}.png"));
-            browser.driver.screenshot(&file).await.expect("a picture");
-            println!("{}", file.display());
+            shoot(browser, name, (width, dark), into).await;
         }
     }
     let complaints = browser.complaints().await;
