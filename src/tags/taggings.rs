@@ -157,9 +157,12 @@ pub fn of_customer(id: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<
     Ok(of_customers(&[id], now, conn)?.remove(&id).unwrap_or_default())
 }
 
+/// How many customers carry each tag, and when that was asked.
+type Known = (Instant, Arc<HashMap<i64, i64>>);
+
 /// How many customers carry each tag, as it was a minute ago at most: for an order, not to be told.
 #[derive(Default)]
-pub(crate) struct Sizes(Mutex<Option<(Instant, Arc<HashMap<i64, i64>>)>>);
+pub(crate) struct Sizes(Mutex<Option<Known>>);
 
 /// So long they are good enough to say which tags come first.
 const GOOD: Duration = Duration::from_secs(60);
