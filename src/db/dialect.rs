@@ -88,7 +88,7 @@ pub struct Manners {
 /// longer than that is noticed. On PostgreSQL only those wait who want the very same rows.
 pub fn manners(conn: &Conn) -> Manners {
     let (batch, rest) = match conn {
-        Conn::Sqlite(_) => (50, 30),
+        Conn::Sqlite(_) => (80, 28),
         Conn::Postgres(_) => (150, 2),
     };
     Manners { batch: Duration::from_millis(batch), rest: Duration::from_millis(rest) }

@@ -19,7 +19,7 @@ use super::ask::{Ask, Source};
 use super::fields::{Fields, Place, Scope};
 use crate::db::{self, Conn, Db, Trouble};
 use cache::{Cache, Stand};
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, Utc};
 use diesel::prelude::*;
 pub use journal::Position;
 use roaring::RoaringBitmap;
@@ -106,7 +106,11 @@ impl Sets {
     /// Reads into memory the text columns that are worth it, each in a snapshot of its own.
     pub fn read_texts(&self) -> Result<(), Trouble> {
         for column in self.cache.wanted_texts() {
-            self.read_now::<_, Trouble>(|at| Ok(at.cache.clone().read_text(column, at.at, at.conn)?))?;
+            self.read_now::<_, Trouble>(|at| {
+                // How much room there is hangs on how many they are.
+                at.everyone(Utc::now().naive_utc())?;
+                Ok(at.cache.clone().read_text(column, at.at, at.conn)?)
+            })?;
         }
         Ok(())
     }
