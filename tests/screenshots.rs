@@ -186,6 +186,10 @@ async fn a_segment_is_frozen(browser: &Browser, into: &Path) {
 /// Who would join and leave, and what follows; then two segments side by side.
 async fn a_segment_is_changed(browser: &Browser, into: &Path) {
     open_segment(browser, "Wholesale DACH").await;
+    browser.press("Change").await;
+    browser.sees("h1", "Wholesale DACH").await;
+    picture(browser, "changing", into).await;
+    open_segment(browser, "Wholesale DACH").await;
     browser.ask_instead("tags contains Wholesale and country is any of (DE, AT, LI)").await;
     browser.press("Show names").await;
     browser.find("#leaving").await;
