@@ -98,14 +98,14 @@ impl Sets {
     pub fn expect_texts(&self, keys: &[&str]) {
         for key in keys {
             if let Some(Place::Own(column)) = Fields::built_in().find(Scope::Customer, key).map(|field| field.place) {
-                self.cache.expect_text(column);
+                self.cache.texts.expect(column);
             }
         }
     }
 
     /// Reads into memory the text columns that are worth it, each in a snapshot of its own.
     pub fn read_texts(&self) -> Result<(), Trouble> {
-        for column in self.cache.wanted_texts() {
+        for column in self.cache.texts.wanted() {
             self.read_now::<_, Trouble>(|at| {
                 // How much room there is hangs on how many they are.
                 at.everyone(Utc::now().naive_utc())?;

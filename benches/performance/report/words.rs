@@ -38,7 +38,7 @@ pub const LIMITS: &[(&str, &str)] = &[
     ("count.least", "looking up the names in the filter"),
     ("count.median", "a request over HTTP; the sets themselves take microseconds"),
     ("count.slowest", "a request over HTTP"),
-    ("first.within", "handing out the ids, row by row"),
+    ("first.within", "reading what decides, once for everybody"),
     ("first.contains", "one pass over the column, in memory once it was read there"),
     ("builder.new", "two or three requests, drawing the page, and the figures of ten rows"),
     ("builder.known", "drawing the page: the builder's form and fifty rows"),

@@ -65,7 +65,7 @@ pub struct Cache {
     journal: Mutex<Journal>,
     slots: Mutex<HashMap<Source, Arc<Slot>>>,
     pub counts: Counts,
-    texts: Texts,
+    pub texts: Texts,
     /// Counts uses, to know the one least recently used.
     uses: AtomicU64,
     /// The bytes that sets may take, as was said or as it grew.
@@ -108,16 +108,6 @@ impl Cache {
     pub fn bytes(&self) -> usize {
         let sets: usize = self.slots.lock().values().map(|slot| slot.bytes.load(Ordering::Relaxed)).sum();
         sets + self.texts.bytes()
-    }
-
-    /// Notes that a column may soon be looked through.
-    pub fn expect_text(&self, column: Own) {
-        self.texts.expect(column);
-    }
-
-    /// The columns that were looked through by SQL since they were read, if ever.
-    pub fn wanted_texts(&self) -> Vec<Own> {
-        self.texts.wanted()
     }
 
     /// Reads a column into memory, half of which is for texts.
