@@ -174,10 +174,10 @@ start_postgres() {
 
 # ── a running Muster ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-# Serves $url on a port of its own: $site is where, $server its process.
+# Serves $url on a port of its own: $site is where, $server its process. Arguments: what else `muster serve` is told.
 serve() {
     local log=$notes/serve.log
-    env -u RUST_LOG "$muster" --database-url "$url" serve --listen 127.0.0.1:0 --data-dir "$notes/uploads" >"$log" 2>&1 &
+    env -u RUST_LOG "$muster" --database-url "$url" serve --listen 127.0.0.1:0 --data-dir "$notes/uploads" "$@" >"$log" 2>&1 &
     server=$!
     # A new version may have migrations to do first: at ten million customers that takes minutes.
     for _ in $(seq 6000); do

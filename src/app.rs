@@ -189,7 +189,9 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     let workers = config.workers;
     let sets = Sets::new(db.clone(), config.sets_memory.map(|mib| mib << 20));
     actix_web::rt::spawn(ready::keep(sets.clone(), db.clone()));
-    actix_web::rt::spawn(feed::keep(sets.clone(), db.clone()));
+    let witness = feed::Witness::default();
+    actix_web::rt::spawn(feed::keep(sets.clone(), db.clone(), witness.progress.clone()));
+    db.attended_by(witness);
     actix_web::rt::spawn(work::keep(db.clone()));
     let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
     let server = HttpServer::new(move || {

@@ -6,8 +6,9 @@ mod people;
 pub mod serve;
 
 use crate::config::{self, Config, Database};
-use crate::db::Db;
+use crate::db::{Db, Unavailable};
 use crate::imports::{Subject, command};
+use crate::segments::feed;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -177,9 +178,14 @@ fn spoken_out(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
 }
 
 fn obey(line: Line) -> anyhow::Result<ExitCode> {
-    let open = || Db::open(&line.database.database_url);
+    let open = || {
+        let db = Db::open(&line.database.database_url)?;
+        db.attended_by(feed::Witness::default());
+        Ok::<_, Unavailable>(db)
+    };
     match line.command {
-        Command::Serve(config) => serve::run(open()?, config),
+        // It follows what is written itself.
+        Command::Serve(config) => serve::run(Db::open(&line.database.database_url)?, config),
         Command::Demo(asked) => {
             let named = line.database.database_url;
             crate::demo::run((named != config::DEFAULT_DATABASE).then_some(&*named), &asked)

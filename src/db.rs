@@ -14,7 +14,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::r2d2::{CustomizeConnection, ManageConnection, Pool, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -122,6 +122,26 @@ impl ManageConnection for Manager {
 #[derive(Debug)]
 struct Setup;
 
+/// The same for connections that ask while a write transaction waits for them: no longer than this for a lock.
+#[derive(Debug)]
+struct Beside;
+
+impl CustomizeConnection<Conn, diesel::r2d2::Error> for Beside {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
+        Setup.on_acquire(conn)?;
+        match conn {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(c) => c.batch_execute("SET lock_timeout='2s'").map_err(diesel::r2d2::Error::QueryError),
+        }
+    }
+}
+
+/// Somebody who hears of every write before it is committed, in its transaction.
+pub trait Witness: Send + Sync {
+    /// `changes`: what it has left in the change log, at least one. What goes wrong here takes the write back.
+    fn attend(&self, changes: &[changes::Change], conn: &mut Conn, db: &Db) -> Result<(), Trouble>;
+}
+
 impl CustomizeConnection<Conn, diesel::r2d2::Error> for Setup {
     fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
         match conn {
@@ -138,12 +158,17 @@ impl CustomizeConnection<Conn, diesel::r2d2::Error> for Setup {
     }
 }
 
+type Customs = Box<dyn CustomizeConnection<Conn, diesel::r2d2::Error>>;
+
 /// The database as handlers and commands see it: cheap to clone, work goes in as closures.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<Manager>,
+    /// Few connections, and whoever has one never waits for another: so those who write may wait for one.
+    beside: Pool<Manager>,
     address: Address,
     written: Arc<Notify>,
+    witness: Arc<OnceLock<Box<dyn Witness>>>,
 }
 
 impl Db {
@@ -156,16 +181,19 @@ impl Db {
         let mut first = address.connect().map_err(|error| cannot_open(&address, &error))?;
         checks::answers(&mut first).map_err(|error| cannot_open(&address, &error))?;
         drop(first);
-        let pool = Pool::builder()
-            .max_size(8)
-            .min_idle(Some(1))
-            // A file does not go away; a server may, and is asked before a request relies on it.
-            .test_on_check_out(matches!(address, Address::Postgres(_)))
-            .connection_timeout(Duration::from_secs(15))
-            .connection_customizer(Box::new(Setup))
-            .build(Manager(address.clone()))
-            .map_err(|error| cannot_open(&address, &error))?;
-        let db = Db { pool, address, written: Arc::default() };
+        let pool = |most, idle, setup| {
+            Pool::builder()
+                .max_size(most)
+                .min_idle(Some(idle))
+                // A file does not go away; a server may, and is asked before a request relies on it.
+                .test_on_check_out(matches!(address, Address::Postgres(_)))
+                .connection_timeout(Duration::from_secs(15))
+                .connection_customizer(setup)
+                .build(Manager(address.clone()))
+                .map_err(|error| cannot_open(&address, &error))
+        };
+        let (main, beside) = (pool(8, 1, Box::new(Setup) as Customs)?, pool(2, 0, Box::new(Beside))?);
+        let db = Db { pool: main, beside, address, written: Arc::default(), witness: Arc::default() };
         let mut conn = db.pool.get().map_err(|error| cannot_open(&db.address, &error))?;
         checks::after_connecting(&mut conn, &db.address)?;
         checks::migrate(&mut conn, &db.address)?;
@@ -186,18 +214,49 @@ impl Db {
     /// Changes things in one transaction, on the calling thread.
     pub fn write_now<T, E: From<Trouble>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
         let mut conn = self.pool.get().map_err(Trouble::from)?;
-        let done = write(&mut conn, work)?;
+        self.write_on(&mut conn, work)
+    }
+
+    /// The same on a connection of [`Db::conn`]. Not to be nested; inside, `conn.transaction` makes savepoints.
+    pub fn write_on<T, E: From<Trouble>>(
+        &self,
+        conn: &mut Conn,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        begin_write(conn)?;
+        let done = match self.witness.get() {
+            None => work(conn),
+            Some(witness) => changes::mark(conn).map_err(|error| Trouble::from(error).into()).and_then(|mark| {
+                let done = work(conn)?;
+                let written = changes::written(&mark, conn).map_err(Trouble::from)?;
+                if !written.is_empty() {
+                    witness.attend(&written, conn, self)?;
+                }
+                Ok(done)
+            }),
+        };
+        let done = finish(conn, done)?;
         self.written.notify_one();
         Ok(done)
     }
 
-    /// Waits until this process writes something: for the one task that follows what is written. What others write, and
-    /// what [`Db::conn`] is used for, does not wake it.
+    /// From now on this one hears of what is written through this and its clones. The first who comes stays.
+    pub fn attended_by(&self, witness: impl Witness + 'static) {
+        let _ = self.witness.set(Box::new(witness));
+    }
+
+    /// Answers questions, for a [`Witness`], from what was committed so far.
+    pub fn before<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        snapshot(&mut *self.beside.get()?, work)
+    }
+
+    /// Waits until this process writes something: for the one task that follows what is written. What others write does
+    /// not wake it.
     pub async fn written(&self) {
         self.written.notified().await;
     }
 
-    /// A connection outside any transaction, for work that commits in steps (imports, migrations, backups).
+    /// A connection outside any transaction, for work that commits in steps: each with [`Db::write_on`].
     pub fn conn(&self) -> Result<diesel::r2d2::PooledConnection<Manager>, Trouble> {
         Ok(self.pool.get()?)
     }
@@ -262,17 +321,14 @@ pub fn finish<T, E: From<Trouble>>(conn: &mut Conn, done: Result<T, E>) -> Resul
     }
 }
 
-/// A write transaction. SQLite takes its lock up front: a deferred transaction that upgrades fails with "locked" at
-/// once, whatever the timeout. Not to be nested; inside, `conn.transaction` makes savepoints.
-pub fn write<T, E: From<Trouble>>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+/// Begins a write transaction. SQLite takes its lock up front: a deferred transaction that upgrades fails with "locked" at
+/// once, whatever the timeout.
+fn begin_write(conn: &mut Conn) -> Result<(), Trouble> {
     match conn {
-        Conn::Sqlite(c) => {
-            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE").map_err(Trouble::from)?
-        }
-        Conn::Postgres(_) => Transactions::begin_transaction(conn).map_err(Trouble::from)?,
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+        Conn::Postgres(_) => Transactions::begin_transaction(conn)?,
     }
-    let done = work(conn);
-    finish(conn, done)
+    Ok(())
 }
 
 /// How often something is tried that others were in the way of.

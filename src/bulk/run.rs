@@ -103,7 +103,7 @@ enum Step {
 /// Works an action off to its end, or until it is taken away or stopped. True when it came to an end here.
 pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
     let mut conn = db.conn()?;
-    if !db::write::<_, Trouble>(&mut conn, |conn| Ok(hold(id, holder, conn)?))? {
+    if !db.write_on::<_, Trouble>(&mut conn, |conn| Ok(hold(id, holder, conn)?))? {
         return Ok(false);
     }
     let whom = db::snapshot::<_, Trouble>(&mut conn, |conn| {
@@ -116,7 +116,7 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
         let turn = TURN.lock();
         // Others wait from when the lock is had until everything is kept.
         let mut began = Instant::now();
-        let done = db::write(&mut conn, |conn| {
+        let done = db.write_on(&mut conn, |conn| {
             began = Instant::now();
             step(id, holder, &whom, pace.size, conn)
         });
@@ -134,7 +134,7 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
             Err(trouble) if dialect::refused(&trouble) && pace.size > 1 => pace.size = 1,
             Err(trouble) if dialect::refused(&trouble) => {
                 tracing::warn!(action = id, %trouble, "the database refused one customer of a bulk action");
-                db::write(&mut conn, |conn| pass_over(id, holder, &whom, conn))?;
+                db.write_on(&mut conn, |conn| pass_over(id, holder, &whom, conn))?;
             }
             Err(trouble) => return Err(trouble),
         }

@@ -31,6 +31,9 @@ pub mod source {
     pub const PURCHASES: i16 = 6;
     /// The names of tags, which some conditions on taggings read. `key` is 0, the customers everybody.
     pub const TAGS: i16 = 7;
+    /// What segments ask, which no condition reads: sets know the filters behind a filter by what they ask. `key` is the
+    /// segment, the customers everybody.
+    pub const SEGMENTS: i16 = 8;
 }
 
 /// As a key without customers: the whole table was emptied. As the mask of customers: their rows came or went.
@@ -128,6 +131,40 @@ pub fn since(seen: Option<&Version>, conn: &mut Conn) -> QueryResult<(Version, S
         (Conn::Sqlite(c), _) => Ok((Version::Sequence(sqlite::standing(c)?.newest), Since::Lost)),
         (Conn::Postgres(c), Some(Version::Snapshot(seen))) => postgres::since(seen, c),
         (Conn::Postgres(c), _) => Ok((Version::Snapshot(postgres::standing(None, c)?.at), Since::Lost)),
+    }
+}
+
+/// Where a write transaction begins.
+pub struct Mark(Option<i64>);
+
+/// In a write transaction, before anything is written.
+pub fn mark(conn: &mut Conn) -> QueryResult<Mark> {
+    Ok(Mark(match conn {
+        Conn::Sqlite(c) => Some(sqlite::standing(c)?.newest),
+        Conn::Postgres(_) => None,
+    }))
+}
+
+/// What was written in this transaction since it began.
+pub fn written(mark: &Mark, conn: &mut Conn) -> QueryResult<Vec<Change>> {
+    let since = match conn {
+        Conn::Sqlite(c) => sqlite::since(mark.0.unwrap_or_default(), c)?.1,
+        Conn::Postgres(c) => postgres::written(c)?,
+    };
+    Ok(match since {
+        Since::Changes(changes) => changes,
+        Since::Same | Since::Lost => Vec::new(),
+    })
+}
+
+/// Waits until no other transaction that has come this far, and changes one of these customers, is open, up to the end of
+/// this one: whoever comes later sees what it has changed. `None`: everybody's. To be asked once, and last of all that may
+/// wait.
+pub fn one_after_the_other(customers: Option<&[i64]>, conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        // There is one writer anyway.
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => postgres::one_after_the_other(customers, c),
     }
 }
 

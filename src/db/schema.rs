@@ -69,8 +69,12 @@ diesel::table! { segment_members (segment_id, customer_id) {
 } }
 diesel::table! { feed_state (id) {
     id -> BigInt, step -> BigInt, version -> Text, holder -> Text, until -> Timestamp,
+    looked_at -> Timestamp,
 } }
 diesel::table! { feed_members (segment_id) { segment_id -> BigInt, step -> BigInt, rule -> Text, members -> Binary, } }
+diesel::table! { segment_sightings (id) {
+    id -> BigInt, segment_id -> BigInt, inside -> Bool, customers -> Binary, at -> Timestamp, cause -> Text, version -> Text,
+} }
 diesel::table! { segment_moves (segment_id, step, customer_id) {
     segment_id -> BigInt, step -> BigInt, customer_id -> BigInt, joined -> Bool, at -> Timestamp, cause -> Text,
 } }
@@ -135,6 +139,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     segments,
     segment_members,
     segment_moves,
+    segment_sightings,
     feed_members,
     segment_versions,
     segment_pins,

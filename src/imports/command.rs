@@ -7,7 +7,7 @@ use super::{Import, State, Subject, Totals, outcome, preview};
 use crate::agents::Caller;
 use crate::cli::ImportFile;
 use crate::custom_fields::{CustomField, Problem};
-use crate::db::{self, Conn, Db, Trouble};
+use crate::db::{Conn, Db, Trouble};
 use crate::workspace::Workspace;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -29,12 +29,11 @@ pub fn import(subject: Subject, db: &Db, asked: &ImportFile) -> anyhow::Result<E
     if !plan.left_out().is_empty() {
         eprintln!("muster: not imported: {}", plan.left_out().join(", "));
     }
-    let mut conn = db.conn()?;
     let bar = bar(plan.size);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let done = match asked.dry_run {
-        true => rehearse(&name, &plan, path, &bar, &mut conn),
-        false => commit(&name, &plan, path, &bar, &mut conn),
+        true => rehearse(&name, &plan, path, &bar, db),
+        false => commit(&name, &plan, path, &bar, db),
     };
     bar.finish_and_clear();
     let (id, totals, reasons) = done.with_context(|| path.display().to_string())?;
@@ -67,8 +66,8 @@ fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField
 
 type Done = (Option<i64>, Totals, Vec<String>);
 
-fn commit(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut Conn) -> Result<Done, Stopped> {
-    let import = db::write::<_, Stopped>(conn, |conn| {
+fn commit(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
+    let import = db.write_now::<_, Stopped>(|conn| {
         let clock = Workspace::load(conn)?.clock();
         plan.make_fields(clock.stamp(), conn)?;
         let caller = Caller::command_line();
@@ -76,8 +75,8 @@ fn commit(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut Co
         import.audit(&caller, conn)?;
         Ok(import)
     })?;
-    let totals = run::carry_out(&import, path, conn, &mut |progress| show(bar, progress))?;
-    let reasons = reasons(&import, conn)?;
+    let totals = run::carry_out(&import, path, db, &mut |progress| show(bar, progress))?;
+    let reasons = db.read_now(|conn| reasons(&import, conn))?;
     Ok((Some(import.id), totals, reasons))
 }
 
@@ -101,8 +100,8 @@ impl From<Trouble> for Back {
     }
 }
 
-fn rehearse(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, conn: &mut Conn) -> Result<Done, Stopped> {
-    let back = db::write::<(), Back>(conn, |conn| {
+fn rehearse(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
+    let back = db.write_now::<(), Back>(|conn| {
         let mut all = || {
             let clock = Workspace::load(conn)?.clock();
             plan.make_fields(clock.stamp(), conn)?;

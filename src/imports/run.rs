@@ -11,7 +11,7 @@ use super::{Import, Subject, Totals, sales, settle, store};
 use crate::custom_fields::CustomField;
 use crate::db::dialect::refused;
 use crate::db::schema::imports;
-use crate::db::{self, Conn, Trouble};
+use crate::db::{self, Conn, Db, Trouble};
 use crate::workspace::{Clock, Workspace};
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
@@ -67,32 +67,28 @@ impl From<std::io::Error> for Stopped {
 }
 
 /// How the batches reach the database.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Steps {
+#[derive(Clone, Copy)]
+pub enum Steps<'a> {
     /// Each batch is a transaction of its own, committed at once.
-    Committed,
+    Committed(&'a Db),
     /// All of them are inside a transaction of the caller, who may take everything back.
     Within,
 }
 
-impl Steps {
+impl Steps<'_> {
     fn take<T>(self, conn: &mut Conn, work: impl Fn(&mut Conn) -> Result<T, Trouble>) -> Result<T, Trouble> {
         match self {
-            Steps::Committed => db::again(|| db::write(conn, &work)),
+            Steps::Committed(db) => db::again(|| db.write_on(conn, &work)),
             Steps::Within => conn.transaction(work),
         }
     }
 }
 
 /// Carries out an import that is [`super::State::Running`] to its end, and keeps how it ended.
-pub fn carry_out(
-    import: &Import,
-    path: &Path,
-    conn: &mut Conn,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Totals, Stopped> {
-    let carried = run(import, path, Steps::Committed, conn, progress);
-    db::write::<_, Trouble>(conn, |conn| {
+pub fn carry_out(import: &Import, path: &Path, db: &Db, progress: &mut dyn FnMut(Progress)) -> Result<Totals, Stopped> {
+    let conn = &mut *db.conn()?;
+    let carried = run(import, path, Steps::Committed(db), conn, progress);
+    db.write_on::<_, Trouble>(conn, |conn| {
         let clock = Workspace::load(conn)?.clock();
         match &carried {
             Ok(totals) => import.finish(totals, &clock, conn)?,
@@ -121,7 +117,7 @@ fn measure(conn: &mut Conn) {
 pub fn run(
     import: &Import,
     path: &Path,
-    steps: Steps,
+    steps: Steps<'_>,
     conn: &mut Conn,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Totals, Stopped> {
@@ -153,7 +149,7 @@ pub fn run(
         if !lines.is_empty() {
             work.batch(&lines, conn)?;
         }
-        if matches!(work.steps, Steps::Committed) && reader.records_read as u64 >= grown {
+        if matches!(work.steps, Steps::Committed(_)) && reader.records_read as u64 >= grown {
             measure(conn);
             grown *= 10;
         }
@@ -187,7 +183,7 @@ pub struct Asked<'a> {
 struct Work<'a> {
     ground: Ground<'a>,
     readings: Vec<Reading<'a>>,
-    steps: Steps,
+    steps: Steps<'a>,
 }
 
 impl Work<'_> {

@@ -24,10 +24,8 @@ pub fn begin(import: Import, path: PathBuf, db: Db) -> std::io::Result<()> {
     let name = format!("import {}", import.id);
     let begun = std::thread::Builder::new().name(name).spawn(move || {
         let id = import.id;
-        let done = db.conn().map_err(run::Stopped::from).and_then(|mut conn| {
-            run::carry_out(&import, &path, &mut conn, &mut |progress| {
-                read().insert(id, progress.bytes);
-            })
+        let done = run::carry_out(&import, &path, &db, &mut |progress| {
+            read().insert(id, progress.bytes);
         });
         match done {
             Ok(totals) => tracing::info!(import = id, %totals, "import done"),

@@ -1,16 +1,24 @@
 //! Who joined a segment and who left it, when and why: one row for each, written by [`follow`] as soon as a change is
-//! committed. What is written here decides nothing: members are asked, as ever, of the filter.
+//! committed, and a [`witness`] sees to it that nobody who comes and goes in between is missed. What is written here
+//! decides nothing: members are asked, as ever, of the filter.
 //!
-//! A *step* is what one look at the database found changed since the look before. The number of the newest step, and
-//! where in history it stands, is one row (`feed_state`); rows of a step that is not yet that far do not count. So a
-//! step is seen whole or not at all, whatever is killed in between.
+//! A *step* is what one look at the database found changed since the look before, or since a write that saw where
+//! customers were. The number of the newest step, and where in history it stands, is one row (`feed_state`); rows of a
+//! step that is not yet that far do not count. So a look is told whole or not at all, whatever is killed in between.
+//!
+//! Exact is what goes through Muster, in whatever process: each transaction that moves somebody is told. Of what others
+//! write in SQL, and of the clock, a look finds what it came to; looks are at most seconds apart, and each write of Muster
+//! to a customer is one too, as far as she is concerned. While no server runs nobody looks.
 
+mod asking;
 mod causes;
 mod follow;
 pub mod pages;
 mod store;
+mod witness;
 
 pub use follow::{Follower, keep};
+pub use witness::{Progress, Witness};
 
 use crate::db::Conn;
 use crate::db::schema::{customers, feed_state, segment_moves};

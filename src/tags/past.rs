@@ -4,7 +4,7 @@
 use super::taggings::{self as carried, Mark, Source};
 use crate::db::nodes::{Among, Hold, Holding, On};
 use crate::db::schema::{customers, past_taggings as past, taggings, tags};
-use crate::db::{self, Backend, Conn, Db, Trouble};
+use crate::db::{Backend, Conn, Db, Trouble};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
@@ -254,6 +254,6 @@ pub fn sweep(now: NaiveDateTime, db: &Db) -> Result<(), Trouble> {
         let over = over.select(taggings::expires_at.assume_not_null()).limit(PIECE);
         let Some(upto) = over.load::<NaiveDateTime>(conn)?.pop() else { return Ok(()) };
         let which = || -> On<taggings::table> { Box::new(taggings::expires_at.assume_not_null().le(upto)) };
-        db::write::<_, Trouble>(conn, |conn| Ok(expire(&which, now, conn)?))?;
+        db.write_on::<_, Trouble>(conn, |conn| Ok(expire(&which, now, conn)?))?;
     }
 }

@@ -123,6 +123,7 @@ fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
             marketer.sees("#sentence", "Tagged Wholesale").await;
             marketer.press("Tags").await;
             marketer.click("[aria-label=\"Edit VIP-old\"]").await;
+            marketer.sees("h1", "Edit VIP-old").await;
             marketer.fill("#name", "Former").await;
             marketer.press("Save tag").await;
             marketer.sees("#tags", "Former").await;
@@ -135,6 +136,7 @@ fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
             let tag = "name: VIP-old → Former";
             let segment = "filter: tags contains VIP → tags contains Wholesale";
             admin.sees("#log", tag).await;
+            admin.settled().await;
             let mut lines = admin.texts("#log tbody tr").await;
             lines.retain(|line| line.starts_with("Mara Marketer"));
             assert!(lines[0].starts_with("Mara Marketer tag: update Former "), "{lines:?}");
@@ -148,6 +150,7 @@ fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
             admin.until("one line", async |browser| browser.texts("#log tbody tr").await.len() == 1).await;
             admin.sees("#log", segment).await;
             admin.press("Show all").await;
+            admin.until("the search is over", async |browser| browser.path().await == "/settings/log").await;
             admin.fill("[name=actor]", "mara").await;
             admin.press("Search").await;
             admin.sees("#log", tag).await;

@@ -39,6 +39,7 @@ mod readme;
 mod rights;
 mod roads;
 mod segment_feed;
+mod segment_feed_exact;
 mod segments;
 mod segments_built;
 mod segments_by_hand;

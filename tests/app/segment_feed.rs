@@ -254,12 +254,12 @@ fn somebody_is_tagged_and_untagged_and_the_feed_tells_who_did_it() {
             agent.keys(TypingData::from("VIP") + Key::Enter).await;
             agent.sees(".picker", "VIP").await;
             tells(&marketer, &["Di joined: Ada Agent added VIP on the profile"]).await;
-            marketer.sees("#feed-sums", "1joined 0left in the last 7 days").await;
+            marketer.sees("#feed-sums", "1 joined 0 left in the last 7 days").await;
 
             agent.click("[aria-label=\"Remove VIP\"]").await;
             let left = "Di left: Ada Agent took VIP away on the profile";
             tells(&marketer, &[left, "Di joined: Ada Agent added VIP on the profile"]).await;
-            marketer.sees("#feed-sums", "1joined 1left in the last 7 days").await;
+            marketer.sees("#feed-sums", "1 joined 1 left in the last 7 days").await;
             marketer.press("Left").await;
             marketer.reads("#feed .what", &[left]).await;
 

@@ -78,9 +78,38 @@ pub fn since(seen: &str, c: &mut PgConnection) -> QueryResult<(Version, Since)> 
     )
     .bind::<Text, _>(seen)
     .load(c)?;
+    Ok((now, gathered(&rows)))
+}
+
+/// What this transaction has left so far.
+pub fn written(c: &mut PgConnection) -> QueryResult<Since> {
+    let rows: Vec<Row> =
+        sql_query("SELECT source, key, customers FROM changes WHERE xid = pg_current_xact_id_if_assigned()").load(c)?;
+    Ok(gathered(&rows))
+}
+
+fn gathered(rows: &[Row]) -> Since {
     let mut gathered = Gathered::default();
     rows.iter().for_each(|row| gathered.add(row.source, row.key, row.customers.as_deref()));
-    Ok((now, gathered.since()))
+    gathered.since()
+}
+
+/// Beyond so many customers all are locked at once: there is room for a few thousand locks in a server.
+const MOST_LOCKS: usize = 64;
+
+/// A lock for each customer in the order of ids, beside one for all that those share who have few. Whoever has them waits
+/// for nothing but these, so nobody waits in a circle.
+pub fn one_after_the_other(customers: Option<&[i64]>, c: &mut PgConnection) -> QueryResult<()> {
+    let Some(few) = customers.filter(|customers| customers.len() <= MOST_LOCKS) else {
+        return sql_query("SELECT pg_advisory_xact_lock(7237463)").execute(c).map(drop);
+    };
+    sql_query(
+        "SELECT pg_advisory_xact_lock_shared(7237463), pg_advisory_xact_lock((7237464::bigint << 32) + id) \
+         FROM (SELECT unnest($1) AS id ORDER BY 1) AS few",
+    )
+    .bind::<Array<BigInt>, _>(few)
+    .execute(c)
+    .map(drop)
 }
 
 /// A dump that was restored brings the transactions of another server along. Those still to come here would be taken for

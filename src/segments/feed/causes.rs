@@ -1,30 +1,53 @@
 //! Why customers moved: what the change log and the history of taggings say about each of them, in words.
 
-use crate::db::changes::{Change, WHOLE, customer_bit, source};
+use super::asking::Asking;
+use super::store::Sighting;
+use crate::db::changes::{self, Change, Since, Version, WHOLE, customer_bit, source};
 use crate::db::schema::{custom_fields, import_lines, imports, past_taggings, taggings, tags};
-use crate::filters::Filter;
-use crate::filters::ask::Source;
 use crate::filters::sets::{Ids, Snapshot};
-use crate::segments::Segment;
 use crate::tags::Source as Place;
 use crate::workspace::stamp;
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// Customers a question.
 const CHUNK: usize = 1_000;
 /// An import that ended so long ago may be why somebody moved just now.
 const JUST: TimeDelta = TimeDelta::seconds(60);
 
-/// What may have moved somebody.
-pub struct Reason<'a> {
-    pub filter: &'a Filter,
-    /// What was committed since the last look; `None` when that is not known.
-    pub changes: Option<&'a [Change]>,
-    /// The segment asks something else now.
+/// What was committed since the newest look, and since what was seen after it. `None` where that is not known.
+pub struct Committed<'a> {
+    since_look: Option<&'a [Change]>,
+    since: HashMap<&'a str, Option<Vec<Change>>>,
+}
+
+impl<'a> Committed<'a> {
+    pub fn since_look(changes: Option<&'a [Change]>) -> Committed<'a> {
+        Committed { since_look: changes, since: HashMap::new() }
+    }
+
+    /// Since a place in history.
+    fn since(&mut self, version: &'a str, at: &mut Snapshot) -> QueryResult<Option<&[Change]>> {
+        if !self.since.contains_key(version) {
+            let changes = match changes::since(Version::parse(version).as_ref(), at)?.1 {
+                Since::Same => Some(Vec::new()),
+                Since::Changes(changes) => Some(changes),
+                Since::Lost => None,
+            };
+            self.since.insert(version, changes);
+        }
+        Ok(self.since.get(version).and_then(|changes| changes.as_deref()))
+    }
+}
+
+/// Who moved in one segment.
+pub struct Moved<'a> {
+    pub asking: &'a Asking,
+    /// It asks something else now.
     pub ruled: bool,
+    pub joined: &'a Ids,
+    pub left: &'a Ids,
 }
 
 /// What a change of the log comes to, for whom it names.
@@ -36,6 +59,7 @@ enum Kind {
     Consent,
     Field(i64),
     Purchase,
+    Renamed,
     Edit(i64),
 }
 
@@ -47,6 +71,7 @@ impl Kind {
             source::SEGMENT_MEMBERS => Kind::ByHand,
             source::CUSTOM_VALUES => Kind::Field(change.key),
             source::PURCHASES => Kind::Purchase,
+            source::TAGS => Kind::Renamed,
             source::CUSTOMERS if change.key == WHOLE => Kind::CameOrWent,
             _ if change.key & purchase_bits() != 0 => Kind::Purchase,
             _ => Kind::Edit(change.key),
@@ -62,37 +87,54 @@ fn purchase_bits() -> i64 {
         .fold(0, |bits, bit| bits | bit)
 }
 
-/// Why each of those moved who joined and who left.
-pub fn why(reason: &Reason, joined: &Ids, gone: &Ids, at: &mut Snapshot) -> QueryResult<HashMap<i64, String>> {
-    let mut words = HashMap::new();
-    let mut left = joined | gone;
-    let touched = |change: &&Change| {
-        let mut touched = is_read(&Source::Anyone, change);
-        reason.filter.ask().each(&mut |source| touched |= is_read(source, change));
-        touched
-    };
-    for change in reason.changes.unwrap_or_default().iter().filter(touched) {
-        let named: Ids = match &change.customers {
-            Some(ids) => ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(),
-            None => left.clone(),
-        };
-        let who: Vec<i64> = (&named & &left).iter().map(i64::from).collect();
-        left -= named;
-        for some in who.chunks(CHUNK) {
-            tell(Kind::of(change), some, joined, &mut words, at)?;
+/// Why each of those moved: of what was committed, by what was committed since they were `seen` last.
+pub fn why<'a>(
+    moved: &Moved,
+    seen: &[&'a Sighting],
+    committed: &mut Committed<'a>,
+    at: &mut Snapshot,
+) -> QueryResult<HashMap<i64, String>> {
+    let (mut words, mut rest) = (HashMap::new(), moved.joined | moved.left);
+    for sighting in seen.iter().rev() {
+        let some = &rest & &sighting.customers;
+        if !some.is_empty() {
+            rest -= &some;
+            moved.by(committed.since(&sighting.version, at)?, some, &mut words, at)?;
         }
     }
-    let rest = match (reason.ruled, reason.changes) {
-        (true, _) => "the filter was changed",
-        (false, Some(_)) => "time passed",
-        (false, None) => "it happened while nobody was looking",
-    };
-    words.extend(left.iter().map(|id| (i64::from(id), rest.to_string())));
+    moved.by(committed.since_look, rest, &mut words, at)?;
     Ok(words)
 }
 
-fn is_read(source: &Source, change: &Change) -> bool {
-    source.reads().iter().any(|reads| reads.is_touched_by(change))
+impl Moved<'_> {
+    /// Why some of them moved, by these changes.
+    fn by(
+        &self,
+        changes: Option<&[Change]>,
+        some: Ids,
+        words: &mut HashMap<i64, String>,
+        at: &mut Snapshot,
+    ) -> QueryResult<()> {
+        let mut left = some;
+        for change in changes.unwrap_or_default().iter().filter(|change| self.asking.reads(change)) {
+            let named: Ids = match &change.customers {
+                Some(ids) => ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(),
+                None => left.clone(),
+            };
+            let who: Vec<i64> = (&named & &left).iter().map(i64::from).collect();
+            left -= named;
+            for some in who.chunks(CHUNK) {
+                tell(Kind::of(change), some, self.joined, words, at)?;
+            }
+        }
+        let rest = match (self.ruled, changes) {
+            (true, _) => "the filter was changed",
+            (false, Some(_)) => "time passed",
+            (false, None) => "it happened while nobody was looking",
+        };
+        words.extend(left.iter().map(|id| (i64::from(id), rest.to_string())));
+        Ok(())
+    }
 }
 
 fn tell(kind: Kind, who: &[i64], joined: &Ids, words: &mut HashMap<i64, String>, at: &mut Snapshot) -> QueryResult<()> {
@@ -109,6 +151,7 @@ fn tell(kind: Kind, who: &[i64], joined: &Ids, words: &mut HashMap<i64, String>,
     let plain = match kind {
         Kind::Consent => "consent was given or taken back".to_string(),
         Kind::Purchase => "a purchase".into(),
+        Kind::Renamed => "a tag was renamed".into(),
         Kind::Field(field) => {
             let label: Option<String> =
                 custom_fields::table.find(field).select(custom_fields::label).first(&mut **at).optional()?;
@@ -199,42 +242,4 @@ fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snap
         words.insert(customer, format!("{actor} added {name} {}", place(&source, id)).trim_end().to_string());
     }
     Ok(())
-}
-
-/// What each segment asks, with what the segments behind it ask: a change of either is a change of what is asked.
-pub fn rules(all: &[Segment]) -> HashMap<i64, String> {
-    let own: BTreeMap<i64, (&str, Value)> = all
-        .iter()
-        .map(|segment| {
-            let filter = segment.filter.as_deref().unwrap_or_default();
-            (segment.id, (filter, serde_json::from_str(filter).unwrap_or(Value::Null)))
-        })
-        .collect();
-    own.keys().map(|id| (*id, spelled(*id, &own))).collect()
-}
-
-fn spelled(id: i64, own: &BTreeMap<i64, (&str, Value)>) -> String {
-    let (mut seen, mut wanted) = (BTreeSet::new(), vec![id]);
-    while let Some(next) = wanted.pop() {
-        if let Some((_, json)) = own.get(&next)
-            && seen.insert(next)
-        {
-            named(json, &mut wanted);
-        }
-    }
-    let others = seen.iter().filter(|other| **other != id);
-    let texts = std::iter::once(&id).chain(others).filter_map(|id| own.get(id)).map(|(filter, _)| *filter);
-    texts.collect::<Vec<_>>().join("\n")
-}
-
-/// The ids of the segments that a filter names.
-fn named(json: &Value, ids: &mut Vec<i64>) {
-    match json {
-        Value::Object(map) if map.get("field").is_some_and(|field| field == "segments") => {
-            ids.extend(map.get("value").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64));
-        }
-        Value::Object(map) => map.values().for_each(|value| named(value, ids)),
-        Value::Array(values) => values.iter().for_each(|value| named(value, ids)),
-        _ => {}
-    }
 }

@@ -1,34 +1,34 @@
 //! Follows what is committed: looks at the database after each write, and finds who moved since the look before.
 
-use super::causes::{self, Reason};
-use super::store::{self, Base, Taken};
-use crate::db::changes::{self, Change, Since, Version};
-use crate::db::schema::segments;
+use super::asking::{self, Asking};
+use super::causes::{self, Committed};
+use super::store::{self, Base, Sighting, Taken};
+use super::witness::{Looked, Progress};
+use crate::db::changes::{self, Change, Since, Version, source};
 use crate::db::{Db, Trouble};
-use crate::filters::Filter;
-use crate::filters::ask::Source;
 use crate::filters::sets::{Ids, Sets, Snapshot};
-use crate::segments::Segment;
-use crate::workspace::{Workspace, stamp};
+use crate::workspace::stamp;
 use chrono::{NaiveDateTime, Utc};
-use diesel::prelude::*;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long it waits for something to be written before it looks by itself: for what others wrote, and for the clock.
 const EVERY: Duration = Duration::from_secs(2);
 /// What filters ask is read anew so often: "today" is another day one day.
 const FRESH: Duration = Duration::from_secs(10);
-/// Where it stands in history is kept so often, though nobody moved.
+/// Where it stands in history is kept so often, though nobody moved,
 const KEPT: Duration = Duration::from_secs(60);
-/// After so many moves in one step, who is in the segment is kept as a whole.
+/// and after so many were changed: whoever writes in another process reads the log from there on.
+const BEHIND: usize = 10_000;
+/// After so many moves in one look, who is in the segment is kept as a whole.
 const MANY: usize = 1_000;
 
 /// Does so as long as the server runs.
-pub async fn keep(sets: Sets, db: Db) {
-    let mut follower = Follower::default();
+pub async fn keep(sets: Sets, db: Db, progress: Progress) {
+    let mut follower = Follower::new(progress);
     loop {
-        let (sets, here) = (sets.clone(), db.clone());
+        let (sets, here, began) = (sets.clone(), db.clone(), Instant::now());
         let done = actix_web::web::block(move || {
             let done = follower.look(&sets, &here);
             (follower, done)
@@ -44,6 +44,8 @@ pub async fn keep(sets: Sets, db: Db) {
             // The workers are gone: the server stops.
             Err(_) => return,
         }
+        // Whoever writes much leaves half the time to others.
+        tokio::time::sleep(began.elapsed().min(EVERY)).await;
         tokio::select! {
             () = db.written() => {}
             () = tokio::time::sleep(EVERY) => {}
@@ -56,6 +58,7 @@ pub async fn keep(sets: Sets, db: Db) {
 pub struct Follower {
     known: Option<Known>,
     asked: Asked,
+    progress: Progress,
 }
 
 /// The newest whole step, as this process knows it.
@@ -64,12 +67,14 @@ pub(super) struct Known {
     pub version: Option<Version>,
     pub segments: HashMap<i64, Base>,
     kept: Instant,
+    /// How many were changed since.
+    changed: usize,
     trimmed: Option<Instant>,
 }
 
 impl Known {
     pub fn new(step: i64, version: Option<Version>, segments: HashMap<i64, Base>) -> Known {
-        Known { step, version, segments, kept: Instant::now(), trimmed: None }
+        Known { step, version, segments, kept: Instant::now(), changed: 0, trimmed: None }
     }
 }
 
@@ -77,132 +82,197 @@ impl Known {
 #[derive(Default)]
 pub(super) struct Found {
     pub version: Option<Version>,
+    pub now: NaiveDateTime,
+    /// How many were changed.
+    changed: usize,
+    /// The number of its last step: one for each write that saw where customers were, and one for how things stand.
+    pub step: i64,
     pub moves: Vec<Moved>,
     /// Segments whose members are other ones, or who ask something else.
     pub bases: HashMap<i64, Base>,
     /// Those of them to be kept as a whole.
     pub whole: Vec<i64>,
+    /// The rows of the sightings that are told now.
+    pub seen: Vec<i64>,
 }
 
 pub(super) struct Moved {
     pub segment: i64,
+    pub step: i64,
     pub customer: i64,
     pub joined: bool,
     pub at: NaiveDateTime,
     pub cause: String,
 }
 
-/// The segments and what they ask, read a moment ago.
+/// What segments ask, read a moment ago.
 #[derive(Default)]
 struct Asked {
-    all: Vec<Segment>,
-    filters: Vec<Filter>,
+    all: Arc<Vec<Asking>>,
     since: Option<Instant>,
 }
 
 impl Asked {
-    fn refresh(&mut self, at: &mut Snapshot) -> Result<(), Trouble> {
-        let all: Vec<Segment> = segments::table.select(Segment::columns()).order(segments::id).load(&mut **at)?;
-        if self.all != all || self.since.is_none_or(|since| since.elapsed() > FRESH) {
-            let clock = Workspace::load(at)?.clock();
-            (self.filters, self.all, self.since) = (Segment::filters(&all, at, &clock)?, all, Some(Instant::now()));
+    fn refresh(&mut self, changes: Option<&[Change]>, at: &mut Snapshot) -> Result<(), Trouble> {
+        let same = changes.is_some_and(|changes| changes.iter().all(|change| change.source != source::SEGMENTS));
+        if !same || self.since.is_none_or(|since| since.elapsed() > FRESH) {
+            (self.all, self.since) = (Arc::new(asking::read(at)?), Some(Instant::now()));
         }
         Ok(())
     }
 }
 
 impl Follower {
+    /// `progress`: where the witness of this process reads how far it is.
+    pub fn new(progress: Progress) -> Follower {
+        Follower { progress, ..Follower::default() }
+    }
+
     /// Looks once, and writes down who moved. Calm when another process does so.
     pub fn look(&mut self, sets: &Sets, db: &Db) -> Result<(), Trouble> {
-        let Some(known) = (match self.known.take() {
+        let known = match self.known.take() {
             Some(known) => Some(known),
             None => store::load(db)?,
-        }) else {
-            return Ok(());
         };
-        let found = sets.read_now(|at| self.find(&known, at))?;
-        self.known = settle(known, found, db)?;
+        let Some(known) = known else { return Ok(()) };
+        let found = sets.read_now(|at| self.find(&known, at));
+        let now = found.as_ref().map(|found| found.now).unwrap_or_default();
+        self.known = found.and_then(|found| settle(known, found, db)).inspect_err(|_| self.tell(None))?;
+        self.tell(self.known.as_ref().map(|known| {
+            let rules = known.segments.iter().map(|(segment, base)| (*segment, base.rule.clone())).collect();
+            let asked = Some(self.asked.all.clone());
+            Looked { version: known.version.clone(), now, rules: Arc::new(rules), asked }
+        }));
         Ok(())
+    }
+
+    fn tell(&self, looked: Option<Looked>) {
+        *self.progress.lock() = looked;
     }
 
     /// Who moved between the newest step and this snapshot.
     fn find(&mut self, known: &Known, at: &mut Snapshot) -> Result<Found, Trouble> {
         let (version, since) = changes::since(known.version.as_ref(), at)?;
-        self.asked.refresh(at)?;
         let changes = match &since {
             Since::Same => Some(&[][..]),
             Since::Changes(changes) => Some(&changes[..]),
             Since::Lost => None,
         };
-        let mut found = Found { version: Some(version), ..Found::default() };
-        let rules = causes::rules(&self.asked.all);
-        for (segment, filter) in self.asked.all.iter().zip(&self.asked.filters) {
-            let (rule, base) = (rules.get(&segment.id).cloned().unwrap_or_default(), known.segments.get(&segment.id));
-            let changed = base.is_none_or(|base| base.rule != rule);
-            if changed || may_move(filter, changes) {
-                one(segment.id, rule, filter, base, changes, &mut found, at)?;
-            }
+        self.asked.refresh(changes, at)?;
+        let (seen, sightings) = store::sightings(at)?;
+        let mut look = Look::new(known, changes, &sightings);
+        for asking in self.asked.all.iter() {
+            look.at(asking, at)?;
         }
-        Ok(found)
+        let customers = |change: &Change| change.customers.as_ref().map_or(BEHIND, Vec::len);
+        let changed = changes.map_or(BEHIND, |changes| changes.iter().map(customers).sum());
+        Ok(Found { version: Some(version), changed, seen, ..look.found })
     }
 }
 
-/// Whether what was written, or the clock, may have moved anybody in or out.
-fn may_move(filter: &Filter, changes: Option<&[Change]>) -> bool {
-    let Some(changes) = changes else { return true };
-    let now = filter.clock().stamp();
-    let mut may = touches(&Source::Anyone, changes);
-    filter.ask().each(&mut |source| may |= touches(source, changes) || source.passed(now, now).is_some());
-    may
+/// One look at all segments.
+struct Look<'a> {
+    known: &'a Known,
+    /// What was committed since the newest step; `None` when that is not known.
+    changes: Option<&'a [Change]>,
+    sightings: &'a [Sighting],
+    /// The steps of the writes that saw something, by where they saw it.
+    steps: HashMap<&'a str, i64>,
+    committed: Committed<'a>,
+    found: Found,
 }
 
-fn touches(source: &Source, changes: &[Change]) -> bool {
-    let reads = source.reads();
-    changes.iter().any(|change| reads.iter().any(|reads| reads.is_touched_by(change)))
-}
-
-/// Who joined and who left one segment. A new one begins with whoever is in it.
-fn one(
-    segment: i64,
-    rule: String,
-    filter: &Filter,
-    base: Option<&Base>,
-    changes: Option<&[Change]>,
-    found: &mut Found,
-    at: &mut Snapshot,
-) -> Result<(), Trouble> {
-    let members = at.matching(filter)?;
-    let Some(base) = base else {
-        found.whole.push(segment);
-        found.bases.insert(segment, Base { rule, members });
-        return Ok(());
-    };
-    let (joined, left): (Ids, Ids) = (&members - &base.members, &base.members - &members);
-    let many = (joined.len() + left.len()) as usize;
-    if base.rule != rule || many >= MANY {
-        found.whole.push(segment);
+impl<'a> Look<'a> {
+    fn new(known: &'a Known, changes: Option<&'a [Change]>, sightings: &'a [Sighting]) -> Look<'a> {
+        let (mut steps, mut last) = (HashMap::new(), known.step + 1);
+        for sighting in sightings {
+            steps.entry(&*sighting.version).or_insert_with(|| {
+                last += 1;
+                last - 1
+            });
+        }
+        let found = Found { now: stamp(Utc::now()), step: last, ..Found::default() };
+        Look { known, changes, sightings, steps, committed: Committed::since_look(changes), found }
     }
-    if many > 0 {
-        let reason = Reason { filter, changes, ruled: base.rule != rule };
-        let why = causes::why(&reason, &joined, &left, at)?;
-        let now = stamp(Utc::now());
-        for (who, joined) in [(joined, true), (left, false)] {
-            found.moves.extend(who.iter().map(i64::from).map(|customer| {
-                let cause = why.get(&customer).cloned().unwrap_or_default();
-                Moved { segment, customer, joined, at: now, cause }
+
+    fn at(&mut self, asking: &Asking, at: &mut Snapshot) -> Result<(), Trouble> {
+        let base = self.known.segments.get(&asking.segment);
+        let seen: Vec<&'a Sighting> = self.sightings.iter().filter(|seen| seen.segment == asking.segment).collect();
+        let may_move = self.changes.is_none_or(|changes| changes.iter().any(|change| asking.reads(change)));
+        let same = base.is_some_and(|base| base.rule == asking.rule);
+        if same && seen.is_empty() && !may_move && !asking.moves_by_itself(self.found.now) {
+            return Ok(());
+        }
+        let members = at.of(&asking.ask, self.found.now)?;
+        let mut within = match base {
+            Some(base) => base.members.clone(),
+            // A new one begins with whoever is in it, and was before anybody changed that.
+            None => begun(&members, &seen),
+        };
+        let mut moves = 0;
+        for sighting in &seen {
+            let news = match sighting.inside {
+                true => &sighting.customers - &within,
+                false => &sighting.customers & &within,
+            };
+            match sighting.inside {
+                true => within |= &news,
+                false => within -= &news,
+            }
+            moves += news.len();
+            let step = self.steps.get(&*sighting.version).copied().unwrap_or(self.found.step);
+            let moved = |id| Moved {
+                segment: asking.segment,
+                step,
+                customer: i64::from(id),
+                joined: sighting.inside,
+                at: sighting.at,
+                cause: sighting.cause.clone(),
+            };
+            self.found.moves.extend(news.iter().map(moved));
+        }
+        let (joined, left): (Ids, Ids) = (&members - &within, &within - &members);
+        moves += joined.len() + left.len();
+        let ruled = base.is_some_and(|base| base.rule != asking.rule);
+        let moved = causes::Moved { asking, ruled, joined: &joined, left: &left };
+        let mut why = causes::why(&moved, &seen, &mut self.committed, at)?;
+        for (who, joined) in [(&joined, true), (&left, false)] {
+            self.found.moves.extend(who.iter().map(i64::from).map(|customer| Moved {
+                segment: asking.segment,
+                step: self.found.step,
+                customer,
+                joined,
+                at: self.found.now,
+                cause: why.remove(&customer).unwrap_or_default(),
             }));
         }
+        if !same || moves >= MANY as u64 {
+            self.found.whole.push(asking.segment);
+        }
+        if !same || moves > 0 {
+            self.found.bases.insert(asking.segment, Base { rule: asking.rule.clone(), members });
+        }
+        Ok(())
     }
-    if many > 0 || base.rule != rule {
-        found.bases.insert(segment, Base { rule, members });
+}
+
+/// Who was in a segment at first: whoever is in it now, but for those who were seen elsewhere.
+fn begun(members: &Ids, seen: &[&Sighting]) -> Ids {
+    let mut begun = members.clone();
+    for sighting in seen.iter().rev() {
+        match sighting.inside {
+            true => begun |= &sighting.customers,
+            false => begun -= &sighting.customers,
+        }
     }
-    Ok(())
+    begun
 }
 
 /// Writes down what was found. `None` when another process was quicker: then all is read again.
 fn settle(mut known: Known, found: Found, db: &Db) -> Result<Option<Known>, Trouble> {
-    let moved = found.version != known.version;
-    if found.bases.is_empty() && (!moved || known.kept.elapsed() < KEPT) {
+    known.changed += found.changed;
+    let recent = known.kept.elapsed() < KEPT && known.changed < BEHIND;
+    if found.bases.is_empty() && found.seen.is_empty() && recent {
         // Nobody moved: what is known is true at the newer place too.
         known.version = found.version;
         return trimmed(known, db).map(Some);
@@ -210,10 +280,9 @@ fn settle(mut known: Known, found: Found, db: &Db) -> Result<Option<Known>, Trou
     if store::write(&known, &found, db)? == Taken::ByAnother {
         return Ok(None);
     }
-    known.step += 1;
-    known.version = found.version;
+    (known.step, known.version) = (found.step, found.version);
     known.segments.extend(found.bases);
-    known.kept = Instant::now();
+    (known.kept, known.changed) = (Instant::now(), 0);
     Ok(Some(known))
 }
 

@@ -2,8 +2,9 @@
 //! writes goes in with a look at that row.
 
 use super::follow::{Found, Known, Moved};
+use super::witness::Looked;
 use crate::db::changes::Version;
-use crate::db::schema::{feed_members, feed_state, segment_moves};
+use crate::db::schema::{feed_members, feed_state, segment_moves, segment_sightings};
 use crate::db::{Conn, Db, Trouble};
 use crate::each;
 use crate::filters::sets::Ids;
@@ -11,12 +12,14 @@ use crate::workspace::stamp;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// So long the feed is kept.
 pub const DAYS: i64 = 90;
 /// So long another process waits for one that does not come back.
 const HELD: TimeDelta = TimeDelta::seconds(30);
+/// Nobody follows when the row of the state was not written for so long.
+const FOLLOWS: TimeDelta = TimeDelta::seconds(120);
 /// Moves a statement; and a transaction, others wait for which on SQLite: a few milliseconds.
 const CHUNK: usize = 1_000;
 
@@ -27,6 +30,78 @@ static ME: LazyLock<String> = LazyLock::new(|| format!("{}-{:016x}", std::proces
 pub struct Base {
     pub rule: String,
     pub members: Ids,
+}
+
+/// What was seen of a segment before some customers were changed.
+pub struct Sighting {
+    pub segment: i64,
+    /// These were all inside, or all outside,
+    pub inside: bool,
+    pub customers: Ids,
+    pub at: NaiveDateTime,
+    /// and why, if that is news.
+    pub cause: String,
+    /// Where in history they were seen.
+    pub version: String,
+}
+
+/// How far the follower is, as far as the database knows: another process may be further. `None` when nobody follows.
+pub fn looked(now: NaiveDateTime, conn: &mut Conn) -> Result<Option<Looked>, Trouble> {
+    let state = feed_state::table
+        .filter(feed_state::until.gt(now - FOLLOWS))
+        .select((feed_state::version, feed_state::looked_at))
+        .first::<(String, NaiveDateTime)>(conn)
+        .optional()?;
+    let Some((version, now)) = state else { return Ok(None) };
+    let rules: Vec<(i64, String)> =
+        feed_members::table.select((feed_members::segment_id, feed_members::rule)).load(conn)?;
+    let rules = Arc::new(rules.into_iter().collect());
+    Ok(Some(Looked { version: Version::parse(&version), now, rules, asked: None }))
+}
+
+/// Puts down what was seen.
+pub fn note(seen: &[Sighting], conn: &mut Conn) -> Result<(), Trouble> {
+    for one in seen {
+        let row = (
+            segment_sightings::segment_id.eq(one.segment),
+            segment_sightings::inside.eq(one.inside),
+            segment_sightings::customers.eq(bytes(&one.customers)?),
+            segment_sightings::at.eq(one.at),
+            segment_sightings::cause.eq(&one.cause),
+            segment_sightings::version.eq(&one.version),
+        );
+        diesel::insert_into(segment_sightings::table).values(row).execute(conn)?;
+    }
+    Ok(())
+}
+
+type SightingRow = (i64, i64, bool, Vec<u8>, NaiveDateTime, String, String);
+
+impl Sighting {
+    /// With the number of its row.
+    fn read((id, segment, inside, bytes, at, cause, version): SightingRow) -> (i64, Sighting) {
+        // What cannot be read tells nothing.
+        let customers = Ids::deserialize_from(&bytes[..]).unwrap_or_default();
+        (id, Sighting { segment, inside, customers, at, cause, version })
+    }
+}
+
+/// What was seen since the newest step, in order, and the numbers of the rows.
+pub fn sightings(conn: &mut Conn) -> QueryResult<(Vec<i64>, Vec<Sighting>)> {
+    let rows: Vec<SightingRow> = segment_sightings::table.order(segment_sightings::id).load(conn)?;
+    Ok(rows.into_iter().map(Sighting::read).unzip())
+}
+
+/// The same of one segment.
+pub fn sightings_of(segment: i64, conn: &mut Conn) -> QueryResult<Vec<Sighting>> {
+    let of = segment_sightings::table.filter(segment_sightings::segment_id.eq(segment)).order(segment_sightings::id);
+    Ok(of.load::<SightingRow>(conn)?.into_iter().map(|row| Sighting::read(row).1).collect())
+}
+
+fn bytes(ids: &Ids) -> QueryResult<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(ids.serialized_size());
+    ids.serialize_into(&mut bytes).map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
+    Ok(bytes)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -40,7 +115,7 @@ pub fn load(db: &Db) -> Result<Option<Known>, Trouble> {
     db.write_now(|conn| {
         let now = stamp(Utc::now());
         let first = (feed_state::id.eq(1), feed_state::step.eq(0), feed_state::version.eq(""));
-        let first = (first, feed_state::holder.eq(&*ME), feed_state::until.eq(now));
+        let first = (first, feed_state::holder.eq(&*ME), feed_state::until.eq(now), feed_state::looked_at.eq(now));
         each!(conn, c => diesel::insert_into(feed_state::table).values(first).on_conflict_do_nothing().execute(c))?;
         let (step, version): (i64, String) =
             feed_state::table.select((feed_state::step, feed_state::version)).first(conn)?;
@@ -87,14 +162,14 @@ fn claim(step: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Taken> {
     Ok(if taken > 0 { Taken::ByUs } else { Taken::ByAnother })
 }
 
-/// Writes the step after `known`: many moves in many short transactions, and with the last ones that it is whole.
+/// Writes the steps after `known`: many moves in many short transactions, and with the last ones that they are whole.
 pub fn write(known: &Known, found: &Found, db: &Db) -> Result<Taken, Trouble> {
     let mut chunks = found.moves.chunks(CHUNK).peekable();
     while let Some(chunk) = chunks.next_if(|chunk| chunk.len() == CHUNK) {
         let taken = db.write_now::<_, Trouble>(|conn| {
             let taken = claim(known.step, stamp(Utc::now()), conn)?;
             if taken == Taken::ByUs {
-                insert(chunk, known.step + 1, conn)?;
+                insert(chunk, conn)?;
             }
             Ok(taken)
         })?;
@@ -106,28 +181,31 @@ pub fn write(known: &Known, found: &Found, db: &Db) -> Result<Taken, Trouble> {
     db.write_now(|conn| {
         let taken = claim(known.step, stamp(Utc::now()), conn)?;
         if taken == Taken::ByUs {
-            insert(rest, known.step + 1, conn)?;
+            insert(rest, conn)?;
             for segment in &found.whole {
                 if let Some(base) = found.bases.get(segment) {
-                    keep(*segment, known.step + 1, base, conn)?;
+                    keep(*segment, found.step, base, conn)?;
                 }
             }
+            for some in found.seen.chunks(CHUNK) {
+                diesel::delete(segment_sightings::table.filter(segment_sightings::id.eq_any(some.to_vec())))
+                    .execute(conn)?;
+            }
             let version = found.version.as_ref().map(Version::to_text).unwrap_or_default();
-            diesel::update(feed_state::table)
-                .set((feed_state::step.eq(known.step + 1), feed_state::version.eq(version)))
-                .execute(conn)?;
+            let (step, looked_at) = (feed_state::step.eq(found.step), feed_state::looked_at.eq(found.now));
+            diesel::update(feed_state::table).set((step, looked_at, feed_state::version.eq(version))).execute(conn)?;
         }
         Ok(taken)
     })
 }
 
-fn insert(moves: &[Moved], step: i64, conn: &mut Conn) -> QueryResult<()> {
+fn insert(moves: &[Moved], conn: &mut Conn) -> QueryResult<()> {
     let rows: Vec<_> = moves
         .iter()
         .map(|moved| {
             (
                 segment_moves::segment_id.eq(moved.segment),
-                segment_moves::step.eq(step),
+                segment_moves::step.eq(moved.step),
                 segment_moves::customer_id.eq(moved.customer),
                 segment_moves::joined.eq(moved.joined),
                 segment_moves::at.eq(moved.at),
@@ -144,11 +222,9 @@ fn keep(segment: i64, step: i64, base: &Base, conn: &mut Conn) -> Result<(), Tro
     if segments::table.find(segment).count().get_result::<i64>(conn)? == 0 {
         return Ok(());
     }
-    let mut bytes = Vec::with_capacity(base.members.serialized_size());
-    base.members.serialize_into(&mut bytes).map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
     diesel::delete(feed_members::table.find(segment)).execute(conn)?;
     let row = (feed_members::segment_id.eq(segment), feed_members::step.eq(step));
-    let row = (row, feed_members::rule.eq(&base.rule), feed_members::members.eq(bytes));
+    let row = (row, feed_members::rule.eq(&base.rule), feed_members::members.eq(bytes(&base.members)?));
     diesel::insert_into(feed_members::table).values(row).execute(conn)?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use muster::agents::Caller;
 use muster::custom_fields::{self, CustomField};
 use muster::customers::{self, Channel, Consent, Customer, Draft, set_consent};
 use muster::db::schema::{customers as people, purchases as bought, segments as lists, taggings, tags as names};
-use muster::db::{self, Address, Conn, Db, Trouble};
+use muster::db::{Address, Conn, Db, Trouble};
 use muster::filters::fields::Fields;
 use muster::filters::{Filter, Rule};
 use muster::purchases::{self, Bought};
@@ -28,7 +28,7 @@ pub fn write(run: &Run, db: &Db, number: usize) {
     while !run.is_over() {
         let change = |conn: &mut Conn| changes(dice, conn);
         let done = match &mut outside {
-            Some(conn) => db::write(conn, change),
+            Some(conn) => db.write_on(conn, change),
             None => db.write_now(change),
         };
         run.add(

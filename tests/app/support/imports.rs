@@ -49,13 +49,14 @@ pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce
     plan.propose(&Reader::open(file.path(), &shape).unwrap().headers, &fields);
     change(&mut plan, &fields);
     plan.check().unwrap();
-    let import = muster::db::write::<_, Trouble>(&mut conn, |conn| {
-        let clock = Workspace::load(conn)?.clock();
-        plan.make_fields(clock.stamp(), conn).expect("the fields are made");
-        Ok(Import::create("test.csv", &plan, State::Running, &Caller::command_line(), &clock, conn)?)
-    })
-    .unwrap();
-    let totals = run::carry_out(&import, file.path(), &mut conn, &mut |_| {}).unwrap();
+    let import = db
+        .write_on::<_, Trouble>(&mut conn, |conn| {
+            let clock = Workspace::load(conn)?.clock();
+            plan.make_fields(clock.stamp(), conn).expect("the fields are made");
+            Ok(Import::create("test.csv", &plan, State::Running, &Caller::command_line(), &clock, conn)?)
+        })
+        .unwrap();
+    let totals = run::carry_out(&import, file.path(), db, &mut |_| {}).unwrap();
     let rejected = import.remarks(outcome::Remark::REJECTED, 0, 1000, &mut conn).unwrap();
     let notes = import.remarks(outcome::Remark::NOTE, 0, 1000, &mut conn).unwrap();
     let kept = Import::find(import.id, &mut conn).unwrap().unwrap();

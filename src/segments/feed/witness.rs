@@ -1,0 +1,207 @@
+//! Sees to it that no change hides another from the feed.
+//!
+//! The follower finds who moved between two of its looks. Were somebody tagged and untagged in between, it would find
+//! nothing. So whoever changes customers again before the follower has looked first sees where they are: at the end of
+//! the transaction, on a connection that sees what was there before it. What was seen goes down as *sightings*, in the same
+//! transaction, and the follower goes from one to the next. Where nothing was changed since the newest look, as is almost
+//! always so, two short questions say so.
+
+use super::asking::{self, Asking};
+use super::causes::{self, Committed};
+use super::store::{self, Sighting};
+use crate::db::changes::{self, Change, Since, Version, source};
+use crate::db::{self, Conn, Db, Trouble};
+use crate::filters::ask::Source;
+use crate::filters::sets::{Ids, Snapshot};
+use crate::workspace::stamp;
+use chrono::{NaiveDateTime, Utc};
+use diesel::prelude::*;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Among no more than so many it is asked whose moment has passed; otherwise among everybody.
+const FEW: u64 = 1_000;
+
+/// How far the follower is.
+#[derive(Clone)]
+pub struct Looked {
+    pub version: Option<Version>,
+    /// The moment at which it looked.
+    pub now: NaiveDateTime,
+    /// What each segment asked then.
+    pub rules: Arc<HashMap<i64, String>>,
+    /// The same to be asked; `None` when another process follows.
+    pub asked: Option<Arc<Vec<Asking>>>,
+}
+
+/// Where the follower of this process leaves how far it is, for the witness of this process.
+pub type Progress = Arc<Mutex<Option<Looked>>>;
+
+#[derive(Default)]
+pub struct Witness {
+    pub progress: Progress,
+}
+
+impl db::Witness for Witness {
+    fn attend(&self, changes: &[Change], conn: &mut Conn, db: &Db) -> Result<(), Trouble> {
+        let mut customers = Some(Ids::new());
+        for change in changes {
+            customers = customers.zip(ids(change)).map(|(all, some)| all | some);
+        }
+        let listed: Option<Vec<i64>> = customers.map(|customers| customers.iter().map(i64::from).collect());
+        changes::one_after_the_other(listed.as_deref(), conn)?;
+        let after = match changes.iter().any(|change| change.source == source::SEGMENTS) {
+            true => Some(asking::rules(conn)?),
+            false => None,
+        };
+        match db.before(|at| self.see(changes, after, at)) {
+            Ok(seen) => store::note(&seen, conn),
+            Err(trouble) => {
+                // The feed tells less, and nothing that is wrong.
+                tracing::warn!(%trouble, "it was not seen where customers were before a change");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Everybody there is, or these.
+type Whom = Option<Ids>;
+
+fn ids(change: &Change) -> Whom {
+    change.customers.as_ref().map(|ids| ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect())
+}
+
+fn both(one: Whom, other: Whom) -> Whom {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one & other),
+        (some, None) | (None, some) => some,
+    }
+}
+
+impl Witness {
+    /// Where those were whom the write changes and something else has changed before it, in each segment that it may move
+    /// them into or out of. `after`: what segments ask from now on, if it changes that.
+    fn see(
+        &self,
+        own: &[Change],
+        after: Option<HashMap<i64, String>>,
+        at: &mut Conn,
+    ) -> Result<Vec<Sighting>, Trouble> {
+        let now = stamp(Utc::now());
+        let here = self.progress.lock().clone();
+        let Some(looked) = here.map_or_else(|| store::looked(now, at), |looked| Ok(Some(looked)))? else {
+            return Ok(Vec::new());
+        };
+        let (version, since) = changes::since(looked.version.as_ref(), at)?;
+        let earlier = match since {
+            Since::Same => Some(Vec::new()),
+            Since::Changes(changes) => Some(changes),
+            Since::Lost => None,
+        };
+        let is_new = |changes: &Vec<Change>| changes.iter().any(|change| change.source == source::SEGMENTS);
+        let asked = match looked.asked {
+            Some(asked) if !earlier.as_ref().is_none_or(is_new) => asked,
+            _ => Arc::new(asking::read(at)?),
+        };
+        let (mut passed, mut seen) = (Passed { from: looked.now, to: now, known: HashMap::new() }, Vec::new());
+        for asking in asked.iter() {
+            let asks_on = after.as_ref().is_none_or(|rules| rules.get(&asking.segment) == Some(&asking.rule));
+            let changed = if asks_on { asking.touched(own) } else { None };
+            if changed.as_ref().is_some_and(Ids::is_empty) {
+                continue;
+            }
+            let known = looked.rules.get(&asking.segment);
+            let before = match &earlier {
+                Some(earlier) if known == Some(&asking.rule) => match asking.touched(earlier) {
+                    Some(before) => Some(before | passed.of(asking, changed.as_ref(), at)?),
+                    None => None,
+                },
+                _ => None,
+            };
+            let whom = both(changed, before);
+            if whom.as_ref().is_some_and(Ids::is_empty) {
+                continue;
+            }
+            let (inside, outside) = parted(asking, whom, now, at)?;
+            let ruled = known.is_some_and(|known| *known != asking.rule);
+            // Whether that is news is for the follower to say.
+            let moved = causes::Moved { asking, ruled, joined: &inside, left: &outside };
+            let before = store::sightings_of(asking.segment, at)?;
+            let before: Vec<&Sighting> = before.iter().collect();
+            let mut committed = Committed::since_look(earlier.as_deref());
+            let why = causes::why(&moved, &before, &mut committed, &mut Snapshot::alone(at))?;
+            let version = version.to_text();
+            for (who, inside) in [(inside, true), (outside, false)] {
+                seen.extend(by_cause(who, &why).into_iter().map(|(cause, customers)| Sighting {
+                    segment: asking.segment,
+                    inside,
+                    customers,
+                    at: now,
+                    cause,
+                    version: version.clone(),
+                }));
+            }
+        }
+        Ok(seen)
+    }
+}
+
+/// Who of these is in a segment and who is not.
+fn parted(asking: &Asking, whom: Whom, now: NaiveDateTime, at: &mut Conn) -> QueryResult<(Ids, Ids)> {
+    match whom {
+        Some(few) => {
+            let inside = asking.among(&few, now, at)?;
+            let outside = few - &inside;
+            Ok((inside, outside))
+        }
+        None => {
+            let mut all = Snapshot::alone(at);
+            let inside = all.of(&asking.ask, now)?;
+            let outside = &*all.everyone(now)? - &inside;
+            Ok((inside, outside))
+        }
+    }
+}
+
+fn by_cause(who: Ids, why: &HashMap<i64, String>) -> BTreeMap<String, Ids> {
+    let mut causes: BTreeMap<String, Ids> = BTreeMap::new();
+    for id in who {
+        let cause = why.get(&i64::from(id)).cloned().unwrap_or_default();
+        causes.entry(cause).or_default().insert(id);
+    }
+    causes
+}
+
+/// Who may have been moved by the clock since the newest look.
+struct Passed {
+    from: NaiveDateTime,
+    to: NaiveDateTime,
+    known: HashMap<Source, Ids>,
+}
+
+impl Passed {
+    fn of(&mut self, asking: &Asking, among: Option<&Ids>, at: &mut Conn) -> QueryResult<Ids> {
+        let mut sources = Vec::new();
+        asking.ask.each(&mut |source| sources.extend(source.passed(self.from, self.to)));
+        let few = among.filter(|few| few.len() <= FEW);
+        let mut who = Ids::new();
+        for source in sources {
+            if let Some(known) = self.known.get(&source)
+                && few.is_none()
+            {
+                who |= known;
+                continue;
+            }
+            let among = few.map(|few| few.iter().map(i64::from).collect());
+            let found = source.ids(among, self.to, at)?.into_iter().filter_map(|id| u32::try_from(id).ok());
+            let found: Ids = found.collect();
+            who |= &found;
+            if few.is_none() {
+                self.known.insert(source, found);
+            }
+        }
+        Ok(who)
+    }
+}
