@@ -7,8 +7,11 @@
 pub mod changes;
 pub mod checks;
 pub mod dialect;
+mod following;
 pub mod nodes;
 pub mod schema;
+
+pub use following::{Following, Witness};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -16,7 +19,6 @@ use diesel::r2d2::{CustomizeConnection, ManageConnection, Pool, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// A connection to either database.
 #[derive(diesel::MultiConnection)]
@@ -136,12 +138,6 @@ impl CustomizeConnection<Conn, diesel::r2d2::Error> for Beside {
     }
 }
 
-/// Somebody who hears of every write before it is committed, in its transaction.
-pub trait Witness: Send + Sync {
-    /// `changes`: what it has left in the change log, at least one. What goes wrong here takes the write back.
-    fn attend(&self, changes: &[changes::Change], conn: &mut Conn, db: &Db) -> Result<(), Trouble>;
-}
-
 impl CustomizeConnection<Conn, diesel::r2d2::Error> for Setup {
     fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
         match conn {
@@ -167,7 +163,7 @@ pub struct Db {
     /// Few connections, and whoever has one never waits for another: so those who write may wait for one.
     beside: Pool<Manager>,
     address: Address,
-    written: Arc<Notify>,
+    following: Arc<Following>,
     witness: Arc<OnceLock<Box<dyn Witness>>>,
 }
 
@@ -193,7 +189,7 @@ impl Db {
                 .map_err(|error| cannot_open(&address, &error))
         };
         let (main, beside) = (pool(8, 1, Box::new(Setup) as Customs)?, pool(2, 0, Box::new(Beside))?);
-        let db = Db { pool: main, beside, address, written: Arc::default(), witness: Arc::default() };
+        let db = Db { pool: main, beside, address, following: Arc::default(), witness: Arc::default() };
         let mut conn = db.pool.get().map_err(|error| cannot_open(&db.address, &error))?;
         checks::after_connecting(&mut conn, &db.address)?;
         checks::migrate(&mut conn, &db.address)?;
@@ -228,16 +224,18 @@ impl Db {
             None => work(conn),
             Some(witness) => changes::mark(conn).map_err(|error| Trouble::from(error).into()).and_then(|mark| {
                 let done = work(conn)?;
-                let written = changes::written(&mark, conn).map_err(Trouble::from)?;
-                if !written.is_empty() {
-                    witness.attend(&written, conn, self)?;
-                }
+                witness.attend(&mark, conn, self)?;
                 Ok(done)
             }),
         };
         let done = finish(conn, done)?;
-        self.written.notify_one();
+        self.following.wrote();
         Ok(done)
+    }
+
+    /// For whoever follows what is written, and for those who write too much at once for that.
+    pub fn following(&self) -> &Following {
+        &self.following
     }
 
     /// From now on this one hears of what is written through this and its clones. The first who comes stays.
@@ -248,12 +246,6 @@ impl Db {
     /// Answers questions, for a [`Witness`], from what was committed so far.
     pub fn before<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Trouble>) -> Result<T, Trouble> {
         snapshot(&mut *self.beside.get()?, work)
-    }
-
-    /// Waits until this process writes something: for the one task that follows what is written. What others write does
-    /// not wake it.
-    pub async fn written(&self) {
-        self.written.notified().await;
     }
 
     /// A connection outside any transaction, for work that commits in steps: each with [`Db::write_on`].

@@ -112,6 +112,7 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
     })?;
     let dialect::Manners { batch, rest } = dialect::manners(&conn);
     let (mut pace, mut attempts) = (Pace { size: FIRST, aim: batch }, 0);
+    let mut before = db.following().writes();
     loop {
         let turn = TURN.lock();
         // Others wait from when the lock is had until everything is kept.
@@ -139,6 +140,8 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
             Err(trouble) => return Err(trouble),
         }
         std::thread::sleep(rest);
+        // Whoever follows who joins and leaves is at most one batch behind.
+        db.following().wait_for(std::mem::replace(&mut before, db.following().writes()));
         MutexGuard::unlock_fair(turn);
     }
 }

@@ -14,6 +14,7 @@ mod sqlite;
 use super::{Conn, Db, Trouble};
 use diesel::QueryResult;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 /// The tables of the log, as they stand in [`Change::source`].
 pub mod source {
@@ -126,8 +127,18 @@ pub enum Since {
 /// keep what was seen for each other take a lock around the beginning of the transaction and this, so that positions are
 /// in the order of snapshots.
 pub fn since(seen: Option<&Version>, conn: &mut Conn) -> QueryResult<(Version, Since)> {
+    since_about(seen, None, conn)
+}
+
+/// The same for whoever wants to know it of some customers alone, these and those between them: of others it may be left
+/// out.
+pub fn since_about(
+    seen: Option<&Version>,
+    about: Option<&RangeInclusive<i64>>,
+    conn: &mut Conn,
+) -> QueryResult<(Version, Since)> {
     match (conn, seen) {
-        (Conn::Sqlite(c), Some(Version::Sequence(seen))) => sqlite::since(*seen, c),
+        (Conn::Sqlite(c), Some(Version::Sequence(seen))) => sqlite::since(*seen, about, c),
         (Conn::Sqlite(c), _) => Ok((Version::Sequence(sqlite::standing(c)?.newest), Since::Lost)),
         (Conn::Postgres(c), Some(Version::Snapshot(seen))) => postgres::since(seen, c),
         (Conn::Postgres(c), _) => Ok((Version::Snapshot(postgres::standing(None, c)?.at), Since::Lost)),
@@ -148,7 +159,7 @@ pub fn mark(conn: &mut Conn) -> QueryResult<Mark> {
 /// What was written in this transaction since it began.
 pub fn written(mark: &Mark, conn: &mut Conn) -> QueryResult<Vec<Change>> {
     let since = match conn {
-        Conn::Sqlite(c) => sqlite::since(mark.0.unwrap_or_default(), c)?.1,
+        Conn::Sqlite(c) => sqlite::since(mark.0.unwrap_or_default(), None, c)?.1,
         Conn::Postgres(c) => postgres::written(c)?,
     };
     Ok(match since {

@@ -177,20 +177,43 @@ fn members_come_and_go_with_their_segment() {
         let wish =
             |name: &str, kind, text: &str| Wish { name: name.into(), kind, rule: Some(rule(text)), private: false };
         let mut watch = Watch::over(&db);
-        let dynamic = wish("All of them", Kind::Dynamic, "everyone");
-        assert_eq!(watch.after(|conn| Segment::create(&dynamic, &caller, conn, &clock).unwrap()), []);
         let chosen = wish("Picked", Kind::Static, "name is any of (Ana, Di)");
         let mut made = None;
         let told = watch.after(|conn| made = Some(Segment::create(&chosen, &caller, conn, &clock).unwrap()));
         let segment = made.unwrap();
-        assert_eq!(told, [member(segment.id, &[people.ana, people.di])]);
+        assert_eq!(told, [member(segment.id, &[people.ana, people.di]), asked(segment.id)]);
         let (di, eva) = (people.di, people.eva);
         let told = watch.after(|conn| members::add(&segment, &[di, eva], conn, &clock).unwrap());
         assert_eq!(told, [member(segment.id, &[eva])]);
         let told = watch.after(|conn| members::remove(&segment, &[di, people.bo], conn, &clock).unwrap());
         assert_eq!(told, [member(segment.id, &[di])]);
         let left = member(segment.id, &[people.ana, eva]);
-        assert_eq!(watch.after(|conn| segment.delete(&caller, conn, &clock).unwrap()), [left]);
+        assert_eq!(watch.after(|conn| segment.delete(&caller, conn, &clock).unwrap()), [left, asked(segment.id)]);
+    });
+}
+
+#[test]
+fn a_segment_that_asks_something_else_is_told() {
+    for_each_database(|db| {
+        world(&db);
+        let (caller, clock) = (Caller::command_line(), clock());
+        let wish = |name: &str, text: &str| {
+            let rule = Some(Rule::read(text, Fields::built_in()).unwrap());
+            Wish { name: name.into(), kind: Kind::Dynamic, rule, private: false }
+        };
+        let mut watch = Watch::over(&db);
+        let mut made = None;
+        let all = wish("All of them", "everyone");
+        let told = watch.after(|conn| made = Some(Segment::create(&all, &caller, conn, &clock).unwrap()));
+        let mut segment = made.unwrap();
+        assert_eq!(told, [asked(segment.id)]);
+        let mut becomes = |wish: Wish, watch: &mut Watch| {
+            watch.after(|conn| segment = segment.update(&wish, &[], &caller, conn, &clock).unwrap())
+        };
+        let told = becomes(wish("Swedes", "country is SE"), &mut watch);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(becomes(wish("People of Sweden", "country is SE"), &mut watch), [], "it is only called otherwise");
+        assert_eq!(watch.after(|conn| segment.delete(&caller, conn, &clock).unwrap()), told);
     });
 }
 

@@ -203,6 +203,7 @@ fn what_postgresql_truncates_is_everybodys() {
             ("custom_values", vec![CUSTOM_VALUES]),
             ("purchases", vec![PURCHASES]),
             ("tags CASCADE", vec![TAGGINGS]),
+            ("segments CASCADE", vec![SEGMENT_MEMBERS, SEGMENTS]),
             ("customers CASCADE", vec![CUSTOMERS, TAGGINGS, CONSENTS, SEGMENT_MEMBERS, CUSTOM_VALUES, PURCHASES]),
         ] {
             let told: Vec<_> = told.into_iter().map(emptied).collect();

@@ -4,6 +4,7 @@ use super::{Gathered, Since, Version};
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::max;
 use diesel::prelude::*;
+use std::ops::RangeInclusive;
 
 // Not in `schema.rs`: on PostgreSQL they are other tables.
 diesel::table! { changes (seq) {
@@ -28,7 +29,12 @@ pub fn standing(c: &mut SqliteConnection) -> QueryResult<Standing> {
     Ok(Standing { newest: newest.unwrap_or(0).max(trimmed), trimmed })
 }
 
-pub fn since(seen: i64, c: &mut SqliteConnection) -> QueryResult<(Version, Since)> {
+/// `about`: customers outside may be left out.
+pub fn since(
+    seen: i64,
+    about: Option<&RangeInclusive<i64>>,
+    c: &mut SqliteConnection,
+) -> QueryResult<(Version, Since)> {
     let Standing { newest, trimmed } = standing(c)?;
     let now = Version::Sequence(newest);
     // A file that was put in place of another may stand before what was seen of that one.
@@ -38,11 +44,15 @@ pub fn since(seen: i64, c: &mut SqliteConnection) -> QueryResult<(Version, Since
     if seen == newest {
         return Ok((now, Since::Same));
     }
-    let rows = changes::table.filter(changes::seq.gt(seen)).order(changes::seq).select((
-        changes::source,
-        changes::key,
-        changes::customer_id,
-    ));
+    let mut rows = changes::table
+        .filter(changes::seq.gt(seen))
+        .order(changes::seq)
+        .select((changes::source, changes::key, changes::customer_id))
+        .into_boxed();
+    if let Some(about) = about {
+        let within = changes::customer_id.assume_not_null().between(*about.start(), *about.end());
+        rows = rows.filter(changes::customer_id.is_null().or(within));
+    }
     let mut gathered = Gathered::default();
     for row in rows.load_iter::<(i16, i64, Option<i64>), DefaultLoadingMode>(c)? {
         let (source, key, customer) = row?;

@@ -10,6 +10,7 @@ use crate::workspace::stamp;
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 /// Customers a question.
 const CHUNK: usize = 1_000;
@@ -19,18 +20,20 @@ const JUST: TimeDelta = TimeDelta::seconds(60);
 /// What was committed since the newest look, and since what was seen after it. `None` where that is not known.
 pub struct Committed<'a> {
     since_look: Option<&'a [Change]>,
+    /// Only of these customers.
+    about: Option<RangeInclusive<i64>>,
     since: HashMap<&'a str, Option<Vec<Change>>>,
 }
 
 impl<'a> Committed<'a> {
-    pub fn since_look(changes: Option<&'a [Change]>) -> Committed<'a> {
-        Committed { since_look: changes, since: HashMap::new() }
+    pub fn since_look(changes: Option<&'a [Change]>, about: Option<RangeInclusive<i64>>) -> Committed<'a> {
+        Committed { since_look: changes, about, since: HashMap::new() }
     }
 
     /// Since a place in history.
     fn since(&mut self, version: &'a str, at: &mut Snapshot) -> QueryResult<Option<&[Change]>> {
         if !self.since.contains_key(version) {
-            let changes = match changes::since(Version::parse(version).as_ref(), at)?.1 {
+            let changes = match changes::since_about(Version::parse(version).as_ref(), self.about.as_ref(), at)?.1 {
                 Since::Same => Some(Vec::new()),
                 Since::Changes(changes) => Some(changes),
                 Since::Lost => None,
@@ -116,6 +119,9 @@ impl Moved<'_> {
         at: &mut Snapshot,
     ) -> QueryResult<()> {
         let mut left = some;
+        if left.is_empty() {
+            return Ok(());
+        }
         for change in changes.unwrap_or_default().iter().filter(|change| self.asking.reads(change)) {
             let named: Ids = match &change.customers {
                 Some(ids) => ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(),

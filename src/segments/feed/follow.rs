@@ -28,7 +28,7 @@ const MANY: usize = 1_000;
 pub async fn keep(sets: Sets, db: Db, progress: Progress) {
     let mut follower = Follower::new(progress);
     loop {
-        let (sets, here, began) = (sets.clone(), db.clone(), Instant::now());
+        let (sets, here) = (sets.clone(), db.clone());
         let done = actix_web::web::block(move || {
             let done = follower.look(&sets, &here);
             (follower, done)
@@ -44,10 +44,8 @@ pub async fn keep(sets: Sets, db: Db, progress: Progress) {
             // The workers are gone: the server stops.
             Err(_) => return,
         }
-        // Whoever writes much leaves half the time to others.
-        tokio::time::sleep(began.elapsed().min(EVERY)).await;
         tokio::select! {
-            () = db.written() => {}
+            () = db.following().written() => {}
             () = tokio::time::sleep(EVERY) => {}
         }
     }
@@ -130,24 +128,32 @@ impl Follower {
 
     /// Looks once, and writes down who moved. Calm when another process does so.
     pub fn look(&mut self, sets: &Sets, db: &Db) -> Result<(), Trouble> {
+        let writes = db.following().writes();
+        let done = self.look_from_here(sets, db);
+        let looked = match &done {
+            Ok(now) => self.known.as_ref().map(|known| {
+                let rules = known.segments.iter().map(|(segment, base)| (*segment, base.rule.clone())).collect();
+                let asked = Some(self.asked.all.clone());
+                Looked { version: known.version.clone(), now: *now, rules: Arc::new(rules), asked }
+            }),
+            Err(_) => None,
+        };
+        db.following().followed(looked.as_ref().map(|_| writes));
+        *self.progress.lock() = looked;
+        done.map(drop)
+    }
+
+    /// The moment of the look.
+    fn look_from_here(&mut self, sets: &Sets, db: &Db) -> Result<NaiveDateTime, Trouble> {
         let known = match self.known.take() {
             Some(known) => Some(known),
             None => store::load(db)?,
         };
-        let Some(known) = known else { return Ok(()) };
-        let found = sets.read_now(|at| self.find(&known, at));
-        let now = found.as_ref().map(|found| found.now).unwrap_or_default();
-        self.known = found.and_then(|found| settle(known, found, db)).inspect_err(|_| self.tell(None))?;
-        self.tell(self.known.as_ref().map(|known| {
-            let rules = known.segments.iter().map(|(segment, base)| (*segment, base.rule.clone())).collect();
-            let asked = Some(self.asked.all.clone());
-            Looked { version: known.version.clone(), now, rules: Arc::new(rules), asked }
-        }));
-        Ok(())
-    }
-
-    fn tell(&self, looked: Option<Looked>) {
-        *self.progress.lock() = looked;
+        let Some(known) = known else { return Ok(NaiveDateTime::default()) };
+        let found = sets.read_now(|at| self.find(&known, at))?;
+        let now = found.now;
+        self.known = settle(known, found, db)?;
+        Ok(now)
     }
 
     /// Who moved between the newest step and this snapshot.
@@ -192,7 +198,7 @@ impl<'a> Look<'a> {
             });
         }
         let found = Found { now: stamp(Utc::now()), step: last, ..Found::default() };
-        Look { known, changes, sightings, steps, committed: Committed::since_look(changes), found }
+        Look { known, changes, sightings, steps, committed: Committed::since_look(changes, None), found }
     }
 
     fn at(&mut self, asking: &Asking, at: &mut Snapshot) -> Result<(), Trouble> {

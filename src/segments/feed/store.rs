@@ -5,7 +5,7 @@ use super::follow::{Found, Known, Moved};
 use super::witness::Looked;
 use crate::db::changes::Version;
 use crate::db::schema::{feed_members, feed_state, segment_moves, segment_sightings};
-use crate::db::{Conn, Db, Trouble};
+use crate::db::{Conn, Db, Trouble, dialect};
 use crate::each;
 use crate::filters::sets::Ids;
 use crate::workspace::stamp;
@@ -20,8 +20,8 @@ pub const DAYS: i64 = 90;
 const HELD: TimeDelta = TimeDelta::seconds(30);
 /// Nobody follows when the row of the state was not written for so long.
 const FOLLOWS: TimeDelta = TimeDelta::seconds(120);
-/// Moves a statement; and a transaction, others wait for which on SQLite: a few milliseconds.
-const CHUNK: usize = 1_000;
+/// Moves a statement; and a transaction, others wait for which on SQLite: tens of milliseconds.
+const CHUNK: usize = 4_000;
 
 /// This process, in the row of the state.
 static ME: LazyLock<String> = LazyLock::new(|| format!("{}-{:016x}", std::process::id(), fastrand::u64(..)));
@@ -166,16 +166,18 @@ fn claim(step: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Taken> {
 pub fn write(known: &Known, found: &Found, db: &Db) -> Result<Taken, Trouble> {
     let mut chunks = found.moves.chunks(CHUNK).peekable();
     while let Some(chunk) = chunks.next_if(|chunk| chunk.len() == CHUNK) {
-        let taken = db.write_now::<_, Trouble>(|conn| {
+        let (taken, manners) = db.write_now::<_, Trouble>(|conn| {
             let taken = claim(known.step, stamp(Utc::now()), conn)?;
             if taken == Taken::ByUs {
                 insert(chunk, conn)?;
             }
-            Ok(taken)
+            Ok((taken, dialect::manners(conn)))
         })?;
         if taken == Taken::ByAnother {
             return Ok(taken);
         }
+        // Nobody waits for the feed, and others want to write.
+        std::thread::sleep(manners.rest);
     }
     let rest = chunks.next().unwrap_or_default();
     db.write_now(|conn| {

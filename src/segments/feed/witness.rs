@@ -9,7 +9,7 @@
 use super::asking::{self, Asking};
 use super::causes::{self, Committed};
 use super::store::{self, Sighting};
-use crate::db::changes::{self, Change, Since, Version, source};
+use crate::db::changes::{self, Change, Mark, Since, Version, source};
 use crate::db::{self, Conn, Db, Trouble};
 use crate::filters::ask::Source;
 use crate::filters::sets::{Ids, Snapshot};
@@ -18,6 +18,7 @@ use chrono::{NaiveDateTime, Utc};
 use diesel::prelude::*;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Among no more than so many it is asked whose moment has passed; otherwise among everybody.
@@ -44,18 +45,21 @@ pub struct Witness {
 }
 
 impl db::Witness for Witness {
-    fn attend(&self, changes: &[Change], conn: &mut Conn, db: &Db) -> Result<(), Trouble> {
-        let mut customers = Some(Ids::new());
-        for change in changes {
-            customers = customers.zip(ids(change)).map(|(all, some)| all | some);
+    fn attend(&self, mark: &Mark, conn: &mut Conn, db: &Db) -> Result<(), Trouble> {
+        let Some(looked) = self.looked(conn)? else { return Ok(()) };
+        let changes = changes::written(mark, conn)?;
+        if changes.is_empty() {
+            return Ok(());
         }
+        let customers = changes.iter().try_fold(Ids::new(), |all, change| Some(all | ids(change)?));
         let listed: Option<Vec<i64>> = customers.map(|customers| customers.iter().map(i64::from).collect());
         changes::one_after_the_other(listed.as_deref(), conn)?;
         let after = match changes.iter().any(|change| change.source == source::SEGMENTS) {
             true => Some(asking::rules(conn)?),
             false => None,
         };
-        match db.before(|at| self.see(changes, after, at)) {
+        let about = listed.and_then(|listed| Some(*listed.first()?..=*listed.last()?));
+        match db.before(|at| see(&Write { changes: &changes, about, after }, &looked, at)) {
             Ok(seen) => store::note(&seen, conn),
             Err(trouble) => {
                 // The feed tells less, and nothing that is wrong.
@@ -80,72 +84,87 @@ fn both(one: Whom, other: Whom) -> Whom {
     }
 }
 
-impl Witness {
-    /// Where those were whom the write changes and something else has changed before it, in each segment that it may move
-    /// them into or out of. `after`: what segments ask from now on, if it changes that.
-    fn see(
-        &self,
-        own: &[Change],
-        after: Option<HashMap<i64, String>>,
-        at: &mut Conn,
-    ) -> Result<Vec<Sighting>, Trouble> {
-        let now = stamp(Utc::now());
-        let here = self.progress.lock().clone();
-        let Some(looked) = here.map_or_else(|| store::looked(now, at), |looked| Ok(Some(looked)))? else {
-            return Ok(Vec::new());
-        };
-        let (version, since) = changes::since(looked.version.as_ref(), at)?;
-        let earlier = match since {
-            Since::Same => Some(Vec::new()),
-            Since::Changes(changes) => Some(changes),
-            Since::Lost => None,
-        };
-        let is_new = |changes: &Vec<Change>| changes.iter().any(|change| change.source == source::SEGMENTS);
-        let asked = match looked.asked {
-            Some(asked) if !earlier.as_ref().is_none_or(is_new) => asked,
-            _ => Arc::new(asking::read(at)?),
-        };
-        let (mut passed, mut seen) = (Passed { from: looked.now, to: now, known: HashMap::new() }, Vec::new());
-        for asking in asked.iter() {
-            let asks_on = after.as_ref().is_none_or(|rules| rules.get(&asking.segment) == Some(&asking.rule));
-            let changed = if asks_on { asking.touched(own) } else { None };
-            if changed.as_ref().is_some_and(Ids::is_empty) {
-                continue;
-            }
-            let known = looked.rules.get(&asking.segment);
-            let before = match &earlier {
-                Some(earlier) if known == Some(&asking.rule) => match asking.touched(earlier) {
-                    Some(before) => Some(before | passed.of(asking, changed.as_ref(), at)?),
-                    None => None,
-                },
-                _ => None,
-            };
-            let whom = both(changed, before);
-            if whom.as_ref().is_some_and(Ids::is_empty) {
-                continue;
-            }
-            let (inside, outside) = parted(asking, whom, now, at)?;
-            let ruled = known.is_some_and(|known| *known != asking.rule);
-            // Whether that is news is for the follower to say.
-            let moved = causes::Moved { asking, ruled, joined: &inside, left: &outside };
-            let before = store::sightings_of(asking.segment, at)?;
-            let before: Vec<&Sighting> = before.iter().collect();
-            let mut committed = Committed::since_look(earlier.as_deref());
-            let why = causes::why(&moved, &before, &mut committed, &mut Snapshot::alone(at))?;
-            let version = version.to_text();
-            for (who, inside) in [(inside, true), (outside, false)] {
-                seen.extend(by_cause(who, &why).into_iter().map(|(cause, customers)| Sighting {
-                    segment: asking.segment,
-                    inside,
-                    customers,
-                    at: now,
-                    cause,
-                    version: version.clone(),
-                }));
-            }
-        }
-        Ok(seen)
+/// A write that is about to be committed.
+struct Write<'a> {
+    changes: &'a [Change],
+    /// The first and the last of whom it changes, unless that is everybody.
+    about: Option<RangeInclusive<i64>>,
+    /// What segments ask from now on, if it changes that.
+    after: Option<HashMap<i64, String>>,
+}
+
+impl Write<'_> {
+    /// Whom it may move into or out of a segment.
+    fn touches(&self, asking: &Asking) -> Whom {
+        let asks_on = self.after.as_ref().is_none_or(|rules| rules.get(&asking.segment) == Some(&asking.rule));
+        if asks_on { asking.touched(self.changes) } else { None }
     }
+}
+
+impl Witness {
+    /// `None` when nobody follows.
+    fn looked(&self, conn: &mut Conn) -> Result<Option<Looked>, Trouble> {
+        match self.progress.lock().clone() {
+            Some(looked) => Ok(Some(looked)),
+            None => store::looked(stamp(Utc::now()), conn),
+        }
+    }
+}
+
+/// Where those were whom a write changes and something else has changed before it, in each segment that it may move
+/// them into or out of.
+fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, Trouble> {
+    let now = stamp(Utc::now());
+    let (version, since) = changes::since_about(looked.version.as_ref(), write.about.as_ref(), at)?;
+    let earlier = match since {
+        Since::Same => Some(Vec::new()),
+        Since::Changes(changes) => Some(changes),
+        Since::Lost => None,
+    };
+    let is_new = |changes: &Vec<Change>| changes.iter().any(|change| change.source == source::SEGMENTS);
+    let asked = match &looked.asked {
+        Some(asked) if !earlier.as_ref().is_none_or(is_new) => asked.clone(),
+        _ => Arc::new(asking::read(at)?),
+    };
+    let (mut passed, mut seen) = (Passed { from: looked.now, to: now, known: HashMap::new() }, Vec::new());
+    for asking in asked.iter() {
+        let changed = write.touches(asking);
+        if changed.as_ref().is_some_and(Ids::is_empty) {
+            continue;
+        }
+        let known = looked.rules.get(&asking.segment);
+        let before = match &earlier {
+            Some(earlier) if known == Some(&asking.rule) => match asking.touched(earlier) {
+                Some(before) => Some(before | passed.of(asking, changed.as_ref(), at)?),
+                None => None,
+            },
+            _ => None,
+        };
+        let whom = both(changed, before);
+        if whom.as_ref().is_some_and(Ids::is_empty) {
+            continue;
+        }
+        let (inside, outside) = parted(asking, whom, now, at)?;
+        let ruled = known.is_some_and(|known| *known != asking.rule);
+        // Whether that is news is for the follower to say.
+        let moved = causes::Moved { asking, ruled, joined: &inside, left: &outside };
+        let before = store::sightings_of(asking.segment, at)?;
+        let before: Vec<&Sighting> = before.iter().collect();
+        let mut committed = Committed::since_look(earlier.as_deref(), write.about.clone());
+        let why = causes::why(&moved, &before, &mut committed, &mut Snapshot::alone(at))?;
+        let version = version.to_text();
+        for (who, inside) in [(inside, true), (outside, false)] {
+            seen.extend(by_cause(who, &why).into_iter().map(|(cause, customers)| Sighting {
+                segment: asking.segment,
+                inside,
+                customers,
+                at: now,
+                cause,
+                version: version.clone(),
+            }));
+        }
+    }
+    Ok(seen)
 }
 
 /// Who of these is in a segment and who is not.

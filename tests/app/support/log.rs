@@ -108,6 +108,11 @@ pub fn member(segment: i64, customers: &[i64]) -> Change {
     change(source::SEGMENT_MEMBERS, segment, customers)
 }
 
+/// It asks something else, comes or goes.
+pub fn asked(segment: i64) -> Change {
+    Change { source: source::SEGMENTS, key: segment, customers: None }
+}
+
 pub fn valued(field: i64, customers: &[i64]) -> Change {
     change(source::CUSTOM_VALUES, field, customers)
 }
