@@ -11,7 +11,6 @@ use crate::db::{self, Conn, Db, Trouble, dialect};
 use crate::workspace::stamp;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use parking_lot::{Mutex, MutexGuard};
 use roaring::RoaringBitmap;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -26,9 +25,6 @@ const MOST: usize = 10_000;
 
 /// How often a batch is tried that others were in the way of.
 const ATTEMPTS: u32 = 200;
-
-/// Of all actions in this process one batch is under way at a time: together they would keep others waiting.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// What a batch is made with.
 pub struct Batch<'a> {
@@ -112,9 +108,8 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
     })?;
     let dialect::Manners { batch, rest } = dialect::manners(&conn);
     let (mut pace, mut attempts) = (Pace { size: FIRST, aim: batch }, 0);
-    let mut before = db.following().writes();
     loop {
-        let turn = TURN.lock();
+        let turn = db.following().turn();
         // Others wait from when the lock is had until everything is kept.
         let mut began = Instant::now();
         let done = db.write_on(&mut conn, |conn| {
@@ -139,10 +134,8 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
             }
             Err(trouble) => return Err(trouble),
         }
-        std::thread::sleep(rest);
-        // Whoever follows who joins and leaves is at most one batch behind.
-        db.following().wait_for(std::mem::replace(&mut before, db.following().writes()));
-        MutexGuard::unlock_fair(turn);
+        turn.rest(rest);
+        db.following().let_follow();
     }
 }
 

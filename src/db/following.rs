@@ -2,7 +2,7 @@
 
 use super::changes::Mark;
 use super::{Conn, Db, Trouble};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -14,7 +14,9 @@ pub trait Witness: Send + Sync {
     fn attend(&self, mark: &Mark, conn: &mut Conn, db: &Db) -> Result<(), Trouble>;
 }
 
-/// So long somebody who writes much waits to be followed, each time.
+/// Somebody who writes much waits when whoever follows is so many writes behind, and no longer than this each time. With
+/// more, each write would have more of them to look through.
+const BEHIND: u64 = 12;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far the one task of this process that follows what is written is behind those who write.
@@ -24,6 +26,18 @@ pub struct Following {
     written: Notify,
     followed: Mutex<Option<u64>>,
     moved: Condvar,
+    turn: Mutex<()>,
+}
+
+/// Somebody's turn to write much.
+pub struct Turn<'a>(MutexGuard<'a, ()>);
+
+impl Turn<'_> {
+    /// Ends it with a rest, in which those write who have little.
+    pub fn rest(self, rest: Duration) {
+        std::thread::sleep(rest);
+        MutexGuard::unlock_fair(self.0);
+    }
 }
 
 impl Following {
@@ -37,22 +51,27 @@ impl Following {
         self.written.notified().await;
     }
 
-    /// How many writes there were so far: whoever follows asks before looking, and says so when done.
+    /// How many writes there were so far: whoever follows asks before looking, and hands it in when done.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::Acquire)
     }
 
-    /// Whoever follows has seen so many writes; `None` when nobody follows any more.
+    /// So far everything is followed; `None` when nobody follows any more.
     pub fn followed(&self, writes: Option<u64>) {
         *self.followed.lock() = writes;
         self.moved.notify_all();
     }
 
-    /// For whoever writes much: waits until so many writes were followed, but not for long.
-    pub fn wait_for(&self, writes: u64) {
-        let late = Instant::now() + PATIENCE;
+    /// For a transaction that writes much: those take turns, so that whoever waits for one does not wait for the next too.
+    pub fn turn(&self) -> Turn<'_> {
+        Turn(self.turn.lock())
+    }
+
+    /// For whoever writes much, between two turns: waits until whoever follows is not far behind, but not for long.
+    pub fn let_follow(&self) {
+        let (writes, late) = (self.writes(), Instant::now() + PATIENCE);
         let mut followed = self.followed.lock();
-        while followed.is_some_and(|followed| followed < writes) {
+        while followed.is_some_and(|followed| followed + BEHIND < writes) {
             if self.moved.wait_until(&mut followed, late).timed_out() {
                 return;
             }

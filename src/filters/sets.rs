@@ -20,6 +20,7 @@ use super::fields::{Fields, Place, Scope};
 use crate::db::{self, Conn, Db, Trouble};
 use cache::{Cache, Stand};
 use chrono::{NaiveDateTime, Utc};
+pub use counts::Parts;
 use diesel::prelude::*;
 pub use journal::Position;
 use roaring::RoaringBitmap;
@@ -207,9 +208,7 @@ impl Snapshot<'_> {
     /// made of was.
     pub fn recount(&mut self, filter: &Filter) -> QueryResult<i64> {
         self.counted(filter, |at, ask, now| {
-            let mut sources = vec![&Source::Anyone];
-            ask.each(&mut |source| sources.push(source));
-            let parts = sources.into_iter().map(|source| at.answer(source, now)).collect::<QueryResult<Vec<_>>>()?;
+            let parts = at.parts(ask, now)?;
             if let Some(count) = at.cache.counts.get(ask, &parts) {
                 return Ok(count);
             }
@@ -217,6 +216,13 @@ impl Snapshot<'_> {
             at.cache.counts.keep(ask.clone(), &parts, count);
             Ok(count)
         })
+    }
+
+    /// The sets an answer is made of: as long as they are the same ones, it is the same.
+    pub fn parts(&mut self, ask: &Ask, now: NaiveDateTime) -> QueryResult<Vec<Arc<Ids>>> {
+        let mut sources = vec![&Source::Anyone];
+        ask.each(&mut |source| sources.push(source));
+        sources.into_iter().map(|source| self.answer(source, now)).collect()
     }
 
     fn counted(

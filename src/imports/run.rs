@@ -133,7 +133,7 @@ pub fn run(
     let fields = plan.fields(conn)??;
     let ground = Ground { plan, here: &here, hand: &hand, fields: &fields, last_known: last_id(conn)? };
     let work = Work { readings: readings(plan, &fields), ground, steps };
-    let (mut ended, mut grown, mut before) = (false, GROWN, None);
+    let (mut ended, mut grown) = (false, GROWN);
     while !ended {
         let (mut lines, mut weight) = (Vec::with_capacity(BATCH), 0);
         while lines.len() < BATCH && weight < BATCH_WEIGHT {
@@ -154,10 +154,7 @@ pub fn run(
                 measure(conn);
                 grown *= 10;
             }
-            // Whoever follows who joins and leaves is at most one batch behind.
-            if let Some(before) = before.replace(db.following().writes()) {
-                db.following().wait_for(before);
-            }
+            db.following().let_follow();
         }
         progress(Progress { lines: reader.records_read, bytes: reader.bytes() });
     }

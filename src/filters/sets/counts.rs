@@ -16,9 +16,25 @@ const MOST: usize = 4_096;
 pub struct Counts(Mutex<HashMap<Ask, Counted>>);
 
 struct Counted {
-    /// The sets that were counted. Weak, so that none is kept in memory by this; their addresses stay taken all the same.
-    parts: Vec<Weak<Ids>>,
+    parts: Parts,
     count: i64,
+}
+
+/// The very sets that something was made of. Weak, so that none is kept in memory by this; their addresses stay taken all
+/// the same.
+#[derive(Default)]
+pub struct Parts(Vec<Weak<Ids>>);
+
+impl Parts {
+    pub fn of(parts: &[Arc<Ids>]) -> Parts {
+        Parts(parts.iter().map(Arc::downgrade).collect())
+    }
+
+    /// True when these are they.
+    pub fn are(&self, parts: &[Arc<Ids>]) -> bool {
+        let same = |(kept, part): (&Weak<Ids>, &Arc<Ids>)| kept.as_ptr() == Arc::as_ptr(part);
+        self.0.len() == parts.len() && self.0.iter().zip(parts).all(same)
+    }
 }
 
 impl Counts {
@@ -26,8 +42,7 @@ impl Counts {
     pub fn get(&self, ask: &Ask, parts: &[Arc<Ids>]) -> Option<i64> {
         let counts = self.0.lock();
         let counted = counts.get(ask)?;
-        let same = |(kept, part): (&Weak<Ids>, &Arc<Ids>)| kept.as_ptr() == Arc::as_ptr(part);
-        (counted.parts.len() == parts.len() && counted.parts.iter().zip(parts).all(same)).then_some(counted.count)
+        counted.parts.are(parts).then_some(counted.count)
     }
 
     pub fn keep(&self, ask: Ask, parts: &[Arc<Ids>], count: i64) {
@@ -35,7 +50,7 @@ impl Counts {
         if counts.len() >= MOST && !counts.contains_key(&ask) {
             counts.clear();
         }
-        counts.insert(ask, Counted { parts: parts.iter().map(Arc::downgrade).collect(), count });
+        counts.insert(ask, Counted { parts: Parts::of(parts), count });
     }
 }
 

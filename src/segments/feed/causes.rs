@@ -7,7 +7,7 @@ use crate::db::schema::{custom_fields, import_lines, imports, past_taggings, tag
 use crate::filters::sets::{Ids, Snapshot};
 use crate::tags::Source as Place;
 use crate::workspace::stamp;
-use chrono::{TimeDelta, Utc};
+use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -95,6 +95,7 @@ pub fn why<'a>(
     moved: &Moved,
     seen: &[&'a Sighting],
     committed: &mut Committed<'a>,
+    told: &mut Told,
     at: &mut Snapshot,
 ) -> QueryResult<HashMap<i64, String>> {
     let (mut words, mut rest) = (HashMap::new(), moved.joined | moved.left);
@@ -102,10 +103,10 @@ pub fn why<'a>(
         let some = &rest & &sighting.customers;
         if !some.is_empty() {
             rest -= &some;
-            moved.by(committed.since(&sighting.version, at)?, some, &mut words, at)?;
+            moved.by(committed.since(&sighting.version, at)?, some, &mut words, told, at)?;
         }
     }
-    moved.by(committed.since_look, rest, &mut words, at)?;
+    moved.by(committed.since_look, rest, &mut words, told, at)?;
     Ok(words)
 }
 
@@ -116,6 +117,7 @@ impl Moved<'_> {
         changes: Option<&[Change]>,
         some: Ids,
         words: &mut HashMap<i64, String>,
+        told: &mut Told,
         at: &mut Snapshot,
     ) -> QueryResult<()> {
         let mut left = some;
@@ -130,7 +132,7 @@ impl Moved<'_> {
             let who: Vec<i64> = (&named & &left).iter().map(i64::from).collect();
             left -= named;
             for some in who.chunks(CHUNK) {
-                tell(Kind::of(change), some, self.joined, words, at)?;
+                told.tell(Kind::of(change), some, self.joined, words, at)?;
             }
         }
         let rest = match (self.ruled, changes) {
@@ -143,41 +145,63 @@ impl Moved<'_> {
     }
 }
 
-fn tell(kind: Kind, who: &[i64], joined: &Ids, words: &mut HashMap<i64, String>, at: &mut Snapshot) -> QueryResult<()> {
-    if let Kind::Tag(tag) = kind {
-        return tagged(tag, who, words, at);
-    }
-    let either = |id: i64| match kind {
-        Kind::CameOrWent if joined.contains(id as u32) => Some("became a customer"),
-        Kind::CameOrWent => Some("was deleted"),
-        Kind::ByHand if joined.contains(id as u32) => Some("added by hand"),
-        Kind::ByHand => Some("removed by hand"),
-        _ => None,
-    };
-    let plain = match kind {
-        Kind::Consent => "consent was given or taken back".to_string(),
-        Kind::Purchase => "a purchase".into(),
-        Kind::Renamed => "a tag was renamed".into(),
-        Kind::Field(field) => {
-            let label: Option<String> =
-                custom_fields::table.find(field).select(custom_fields::label).first(&mut **at).optional()?;
-            format!("{} was edited", label.unwrap_or_else(|| "a field that is gone".into()))
+/// What was found out about customers in this snapshot: one change moves them in many segments.
+#[derive(Default)]
+pub struct Told {
+    /// By tag and customer.
+    tagged: HashMap<(i64, i64), String>,
+    imported: HashMap<i64, Option<i64>>,
+}
+
+impl Told {
+    fn tell(
+        &mut self,
+        kind: Kind,
+        who: &[i64],
+        joined: &Ids,
+        words: &mut HashMap<i64, String>,
+        at: &mut Snapshot,
+    ) -> QueryResult<()> {
+        if let Kind::Tag(tag) = kind {
+            let new: Vec<i64> = who.iter().copied().filter(|id| !self.tagged.contains_key(&(tag, *id))).collect();
+            tagged(tag, &new, &mut self.tagged, at)?;
+            words.extend(who.iter().filter_map(|id| Some((*id, self.tagged.get(&(tag, *id))?.clone()))));
+            return Ok(());
         }
-        Kind::Edit(mask) => format!("{} was edited", edited(mask)),
-        Kind::CameOrWent | Kind::ByHand | Kind::Tag(_) => String::new(),
-    };
-    let imported = imported(who, at)?;
-    for id in who {
-        let words_of = either(*id).unwrap_or(&plain);
-        words.insert(
-            *id,
-            match imported.get(id) {
-                Some(import) => format!("{words_of}, by import {import}"),
-                None => words_of.to_string(),
-            },
-        );
+        let either = |id: i64| match kind {
+            Kind::CameOrWent if joined.contains(id as u32) => Some("became a customer"),
+            Kind::CameOrWent => Some("was deleted"),
+            Kind::ByHand if joined.contains(id as u32) => Some("added by hand"),
+            Kind::ByHand => Some("removed by hand"),
+            _ => None,
+        };
+        let plain = match kind {
+            Kind::Consent => "consent was given or taken back".to_string(),
+            Kind::Purchase => "a purchase".into(),
+            Kind::Renamed => "a tag was renamed".into(),
+            Kind::Field(field) => {
+                let label: Option<String> =
+                    custom_fields::table.find(field).select(custom_fields::label).first(&mut **at).optional()?;
+                format!("{} was edited", label.unwrap_or_else(|| "a field that is gone".into()))
+            }
+            Kind::Edit(mask) => format!("{} was edited", edited(mask)),
+            Kind::CameOrWent | Kind::ByHand | Kind::Tag(_) => String::new(),
+        };
+        let new: Vec<i64> = who.iter().copied().filter(|id| !self.imported.contains_key(id)).collect();
+        let imported = imported(&new, at)?;
+        self.imported.extend(new.into_iter().map(|id| (id, imported.get(&id).copied())));
+        for id in who {
+            let words_of = either(*id).unwrap_or(&plain);
+            words.insert(
+                *id,
+                match self.imported.get(id) {
+                    Some(Some(import)) => format!("{words_of}, by import {import}"),
+                    _ => words_of.to_string(),
+                },
+            );
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The columns of a mask as people call them.
@@ -195,6 +219,9 @@ fn edited(mask: i64) -> String {
 
 /// Whom an import touched that runs, or has just ended.
 fn imported(who: &[i64], at: &mut Snapshot) -> QueryResult<HashMap<i64, i64>> {
+    if who.is_empty() {
+        return Ok(HashMap::new());
+    }
     let since = stamp(Utc::now()) - JUST;
     let lately = imports::state.eq("running").or(imports::finished_at.ge(since).assume_not_null());
     let recent: Vec<i64> = imports::table.filter(lately).select(imports::id).load(&mut **at)?;
@@ -210,13 +237,16 @@ fn imported(who: &[i64], at: &mut Snapshot) -> QueryResult<HashMap<i64, i64>> {
 }
 
 /// Who tagged or untagged whom, and from where.
-fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snapshot) -> QueryResult<()> {
+fn tagged(tag: i64, who: &[i64], told: &mut HashMap<(i64, i64), String>, at: &mut Snapshot) -> QueryResult<()> {
+    if who.is_empty() {
+        return Ok(());
+    }
     let name: Option<String> = tags::table.find(tag).select(tags::name).first(&mut **at).optional()?;
     let name = name.unwrap_or_else(|| "a tag that is gone".into());
     type Row = (i64, String, String, Option<i64>);
-    let ended: Vec<(Row, String, String)> = past_taggings::table
-        .filter(past_taggings::tag_id.eq(tag).and(past_taggings::customer_id.eq_any(who.to_vec())))
-        .order(past_taggings::ended_at)
+    // By customer alone, who has few: a tag may have been taken from a million.
+    let mut ended: Vec<(Row, String, String, NaiveDateTime, i64)> = past_taggings::table
+        .filter(past_taggings::customer_id.eq_any(who.to_vec()))
         .select((
             (
                 past_taggings::customer_id,
@@ -226,15 +256,19 @@ fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snap
             ),
             past_taggings::why,
             past_taggings::tag_name,
+            past_taggings::ended_at,
+            past_taggings::tag_id,
         ))
         .load(&mut **at)?;
+    ended.retain(|(.., of)| *of == tag);
+    ended.sort_by_key(|(_, _, _, ended_at, _)| *ended_at);
     let carried: Vec<Row> = taggings::table
         .filter(taggings::tag_id.eq(tag).and(taggings::customer_id.eq_any(who.to_vec())))
         .select((taggings::customer_id, taggings::actor, taggings::source, taggings::source_id))
         .load(&mut **at)?;
-    words.extend(who.iter().map(|id| (*id, format!("{name} was taken away"))));
+    told.extend(who.iter().map(|id| ((tag, *id), format!("{name} was taken away"))));
     let place = |source: &str, id| Place::parse(source, id).map(Place::words).unwrap_or_default();
-    for ((customer, actor, source, id), why, name) in ended {
+    for ((customer, actor, source, id), why, name, ..) in ended {
         let how = match why.as_str() {
             "expired" => format!("{name} ran out"),
             "replaced" => format!("{name} was replaced by {actor} {}", place(&source, id)),
@@ -242,10 +276,10 @@ fn tagged(tag: i64, who: &[i64], words: &mut HashMap<i64, String>, at: &mut Snap
             "undone" => format!("{actor} undid what had added {name}"),
             _ => format!("{actor} took {name} away {}", place(&source, id)),
         };
-        words.insert(customer, how.trim_end().to_string());
+        told.insert((tag, customer), how.trim_end().to_string());
     }
     for (customer, actor, source, id) in carried {
-        words.insert(customer, format!("{actor} added {name} {}", place(&source, id)).trim_end().to_string());
+        told.insert((tag, customer), format!("{actor} added {name} {}", place(&source, id)).trim_end().to_string());
     }
     Ok(())
 }

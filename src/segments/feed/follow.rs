@@ -1,12 +1,12 @@
 //! Follows what is committed: looks at the database after each write, and finds who moved since the look before.
 
 use super::asking::{self, Asking};
-use super::causes::{self, Committed};
+use super::causes::{self, Committed, Told};
 use super::store::{self, Base, Sighting, Taken};
 use super::witness::{Looked, Progress};
 use crate::db::changes::{self, Change, Since, Version, source};
 use crate::db::{Db, Trouble};
-use crate::filters::sets::{Ids, Sets, Snapshot};
+use crate::filters::sets::{Ids, Parts, Sets, Snapshot};
 use crate::workspace::stamp;
 use chrono::{NaiveDateTime, Utc};
 use std::collections::HashMap;
@@ -86,10 +86,12 @@ pub(super) struct Found {
     /// The number of its last step: one for each write that saw where customers were, and one for how things stand.
     pub step: i64,
     pub moves: Vec<Moved>,
-    /// Segments whose members are other ones, or who ask something else.
+    /// Segments whose members are other ones, or who ask something else,
     pub bases: HashMap<i64, Base>,
-    /// Those of them to be kept as a whole.
+    /// those of them to be kept as a whole,
     pub whole: Vec<i64>,
+    /// and what the members of others are made of now, the same as before.
+    parts: HashMap<i64, Parts>,
     /// The rows of the sightings that are told now.
     pub seen: Vec<i64>,
 }
@@ -185,6 +187,7 @@ struct Look<'a> {
     /// The steps of the writes that saw something, by where they saw it.
     steps: HashMap<&'a str, i64>,
     committed: Committed<'a>,
+    told: Told,
     found: Found,
 }
 
@@ -198,7 +201,15 @@ impl<'a> Look<'a> {
             });
         }
         let found = Found { now: stamp(Utc::now()), step: last, ..Found::default() };
-        Look { known, changes, sightings, steps, committed: Committed::since_look(changes, None), found }
+        Look {
+            known,
+            changes,
+            sightings,
+            steps,
+            committed: Committed::since_look(changes, None),
+            told: Told::default(),
+            found,
+        }
     }
 
     fn at(&mut self, asking: &Asking, at: &mut Snapshot) -> Result<(), Trouble> {
@@ -206,9 +217,15 @@ impl<'a> Look<'a> {
         let seen: Vec<&'a Sighting> = self.sightings.iter().filter(|seen| seen.segment == asking.segment).collect();
         let may_move = self.changes.is_none_or(|changes| changes.iter().any(|change| asking.reads(change)));
         let same = base.is_some_and(|base| base.rule == asking.rule);
-        if same && seen.is_empty() && !may_move && !asking.moves_by_itself(self.found.now) {
+        let calm = same && seen.is_empty();
+        if calm && !may_move && !asking.moves_by_itself(self.found.now) {
             return Ok(());
         }
+        let parts = at.parts(&asking.ask, self.found.now)?;
+        if calm && base.is_some_and(|base| base.parts.are(&parts)) {
+            return Ok(());
+        }
+        let parts = Parts::of(&parts);
         let members = at.of(&asking.ask, self.found.now)?;
         let mut within = match base {
             Some(base) => base.members.clone(),
@@ -241,7 +258,7 @@ impl<'a> Look<'a> {
         moves += joined.len() + left.len();
         let ruled = base.is_some_and(|base| base.rule != asking.rule);
         let moved = causes::Moved { asking, ruled, joined: &joined, left: &left };
-        let mut why = causes::why(&moved, &seen, &mut self.committed, at)?;
+        let mut why = causes::why(&moved, &seen, &mut self.committed, &mut self.told, at)?;
         for (who, joined) in [(&joined, true), (&left, false)] {
             self.found.moves.extend(who.iter().map(i64::from).map(|customer| Moved {
                 segment: asking.segment,
@@ -256,7 +273,9 @@ impl<'a> Look<'a> {
             self.found.whole.push(asking.segment);
         }
         if !same || moves > 0 {
-            self.found.bases.insert(asking.segment, Base { rule: asking.rule.clone(), members });
+            self.found.bases.insert(asking.segment, Base { rule: asking.rule.clone(), members, parts });
+        } else {
+            self.found.parts.insert(asking.segment, parts);
         }
         Ok(())
     }
@@ -275,8 +294,13 @@ fn begun(members: &Ids, seen: &[&Sighting]) -> Ids {
 }
 
 /// Writes down what was found. `None` when another process was quicker: then all is read again.
-fn settle(mut known: Known, found: Found, db: &Db) -> Result<Option<Known>, Trouble> {
+fn settle(mut known: Known, mut found: Found, db: &Db) -> Result<Option<Known>, Trouble> {
     known.changed += found.changed;
+    for (segment, parts) in std::mem::take(&mut found.parts) {
+        if let Some(base) = known.segments.get_mut(&segment) {
+            base.parts = parts;
+        }
+    }
     let recent = known.kept.elapsed() < KEPT && known.changed < BEHIND;
     if found.bases.is_empty() && found.seen.is_empty() && recent {
         // Nobody moved: what is known is true at the newer place too.

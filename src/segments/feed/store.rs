@@ -7,7 +7,7 @@ use crate::db::changes::Version;
 use crate::db::schema::{feed_members, feed_state, segment_moves, segment_sightings};
 use crate::db::{Conn, Db, Trouble, dialect};
 use crate::each;
-use crate::filters::sets::Ids;
+use crate::filters::sets::{Ids, Parts};
 use crate::workspace::stamp;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -22,6 +22,8 @@ const HELD: TimeDelta = TimeDelta::seconds(30);
 const FOLLOWS: TimeDelta = TimeDelta::seconds(120);
 /// Moves a statement; and a transaction, others wait for which on SQLite: tens of milliseconds.
 const CHUNK: usize = 4_000;
+/// From so many on it is much.
+const MUCH: usize = 200;
 
 /// This process, in the row of the state.
 static ME: LazyLock<String> = LazyLock::new(|| format!("{}-{:016x}", std::process::id(), fastrand::u64(..)));
@@ -30,6 +32,8 @@ static ME: LazyLock<String> = LazyLock::new(|| format!("{}-{:016x}", std::proces
 pub struct Base {
     pub rule: String,
     pub members: Ids,
+    /// What the members were last made of.
+    pub parts: Parts,
 }
 
 /// What was seen of a segment before some customers were changed.
@@ -135,7 +139,7 @@ fn members(conn: &mut Conn) -> Result<HashMap<i64, Base>, Trouble> {
     for (segment, _, rule, bytes) in kept {
         // What cannot be read begins anew.
         let Ok(members) = Ids::deserialize_from(&bytes[..]) else { continue };
-        bases.insert(segment, Base { rule, members });
+        bases.insert(segment, Base { rule, members, parts: Parts::default() });
     }
     let moves: Vec<(i64, i64, bool)> = segment_moves::table
         .inner_join(feed_members::table.on(feed_members::segment_id.eq(segment_moves::segment_id)))
@@ -166,39 +170,53 @@ fn claim(step: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Taken> {
 pub fn write(known: &Known, found: &Found, db: &Db) -> Result<Taken, Trouble> {
     let mut chunks = found.moves.chunks(CHUNK).peekable();
     while let Some(chunk) = chunks.next_if(|chunk| chunk.len() == CHUNK) {
-        let (taken, manners) = db.write_now::<_, Trouble>(|conn| {
+        let taken = in_turn(chunk, db, |conn| {
             let taken = claim(known.step, stamp(Utc::now()), conn)?;
             if taken == Taken::ByUs {
                 insert(chunk, conn)?;
             }
-            Ok((taken, dialect::manners(conn)))
+            Ok(taken)
         })?;
         if taken == Taken::ByAnother {
             return Ok(taken);
         }
-        // Nobody waits for the feed, and others want to write.
-        std::thread::sleep(manners.rest);
     }
     let rest = chunks.next().unwrap_or_default();
-    db.write_now(|conn| {
+    in_turn(rest, db, |conn| {
         let taken = claim(known.step, stamp(Utc::now()), conn)?;
         if taken == Taken::ByUs {
             insert(rest, conn)?;
-            for segment in &found.whole {
-                if let Some(base) = found.bases.get(segment) {
-                    keep(*segment, found.step, base, conn)?;
-                }
-            }
-            for some in found.seen.chunks(CHUNK) {
-                diesel::delete(segment_sightings::table.filter(segment_sightings::id.eq_any(some.to_vec())))
-                    .execute(conn)?;
-            }
-            let version = found.version.as_ref().map(Version::to_text).unwrap_or_default();
-            let (step, looked_at) = (feed_state::step.eq(found.step), feed_state::looked_at.eq(found.now));
-            diesel::update(feed_state::table).set((step, looked_at, feed_state::version.eq(version))).execute(conn)?;
+            whole(found, conn)?;
         }
         Ok(taken)
     })
+}
+
+/// Many moves wait for others who write much, and let those in who do not.
+fn in_turn<T>(moves: &[Moved], db: &Db, work: impl FnOnce(&mut Conn) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    if moves.len() < MUCH {
+        return db.write_now(work);
+    }
+    let turn = db.following().turn();
+    let (done, manners) = db.write_now::<_, Trouble>(|conn| Ok((work(conn)?, dialect::manners(conn))))?;
+    turn.rest(manners.rest);
+    Ok(done)
+}
+
+/// What belongs to the last step besides its moves, and that it is whole.
+fn whole(found: &Found, conn: &mut Conn) -> Result<(), Trouble> {
+    for segment in &found.whole {
+        if let Some(base) = found.bases.get(segment) {
+            keep(*segment, found.step, base, conn)?;
+        }
+    }
+    for some in found.seen.chunks(CHUNK) {
+        diesel::delete(segment_sightings::table.filter(segment_sightings::id.eq_any(some.to_vec()))).execute(conn)?;
+    }
+    let version = found.version.as_ref().map(Version::to_text).unwrap_or_default();
+    let (step, looked_at) = (feed_state::step.eq(found.step), feed_state::looked_at.eq(found.now));
+    diesel::update(feed_state::table).set((step, looked_at, feed_state::version.eq(version))).execute(conn)?;
+    Ok(())
 }
 
 fn insert(moves: &[Moved], conn: &mut Conn) -> QueryResult<()> {

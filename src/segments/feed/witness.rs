@@ -7,7 +7,7 @@
 //! always so, two short questions say so.
 
 use super::asking::{self, Asking};
-use super::causes::{self, Committed};
+use super::causes::{self, Committed, Told};
 use super::store::{self, Sighting};
 use crate::db::changes::{self, Change, Mark, Since, Version, source};
 use crate::db::{self, Conn, Db, Trouble};
@@ -126,6 +126,7 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
         Some(asked) if !earlier.as_ref().is_none_or(is_new) => asked.clone(),
         _ => Arc::new(asking::read(at)?),
     };
+    let mut told = Told::default();
     let (mut passed, mut seen) = (Passed { from: looked.now, to: now, known: HashMap::new() }, Vec::new());
     for asking in asked.iter() {
         let changed = write.touches(asking);
@@ -151,7 +152,7 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
         let before = store::sightings_of(asking.segment, at)?;
         let before: Vec<&Sighting> = before.iter().collect();
         let mut committed = Committed::since_look(earlier.as_deref(), write.about.clone());
-        let why = causes::why(&moved, &before, &mut committed, &mut Snapshot::alone(at))?;
+        let why = causes::why(&moved, &before, &mut committed, &mut told, &mut Snapshot::alone(at))?;
         let version = version.to_text();
         for (who, inside) in [(inside, true), (outside, false)] {
             seen.extend(by_cause(who, &why).into_iter().map(|(cause, customers)| Sighting {
