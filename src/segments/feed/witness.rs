@@ -4,12 +4,13 @@
 //! nothing. So whoever changes customers again before the follower has looked first sees where they are: at the end of
 //! the transaction, on a connection that sees what was there before it. What was seen goes down as *sightings*, in the same
 //! transaction, and the follower goes from one to the next. Where nothing was changed since the newest look, as is almost
-//! always so, two short questions say so.
+//! always so, a few short questions say so.
 
 use super::asking::{self, Asking};
 use super::causes::{self, Committed, Told};
 use super::store::{self, Sighting};
 use crate::db::changes::{self, Change, Mark, Since, Version, source};
+use crate::db::schema::customers;
 use crate::db::{self, Conn, Db, Trouble};
 use crate::filters::ask::Source;
 use crate::filters::sets::{Ids, Snapshot};
@@ -22,7 +23,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Among no more than so many it is asked whose moment has passed; otherwise among everybody.
-const FEW: u64 = 1_000;
+const FEW: usize = 1_000;
 
 /// How far the follower is.
 #[derive(Clone)]
@@ -51,15 +52,15 @@ impl db::Witness for Witness {
         if changes.is_empty() {
             return Ok(());
         }
-        let customers = changes.iter().try_fold(Ids::new(), |all, change| Some(all | ids(change)?));
-        let listed: Option<Vec<i64>> = customers.map(|customers| customers.iter().map(i64::from).collect());
+        let touched = changes.iter().try_fold(Ids::new(), |all, change| Some(all | ids(change)?));
+        let listed: Option<Vec<i64>> = touched.map(|touched| touched.iter().map(i64::from).collect());
         changes::one_after_the_other(listed.as_deref(), conn)?;
         let after = match changes.iter().any(|change| change.source == source::SEGMENTS) {
             true => Some(asking::rules(conn)?),
             false => None,
         };
-        let about = listed.and_then(|listed| Some(*listed.first()?..=*listed.last()?));
-        match db.before(|at| see(&Write { changes: &changes, about, after }, &looked, at)) {
+        let write = Write { changes: &changes, customers: listed.as_deref(), after };
+        match db.before(|at| see(&write, &looked, at)) {
             Ok(seen) => store::note(&seen, conn),
             Err(trouble) => {
                 // The feed tells less, and nothing that is wrong.
@@ -87,13 +88,27 @@ fn both(one: Whom, other: Whom) -> Whom {
 /// A write that is about to be committed.
 struct Write<'a> {
     changes: &'a [Change],
-    /// The first and the last of whom it changes, unless that is everybody.
-    about: Option<RangeInclusive<i64>>,
+    /// Whom it changes, unless that is everybody.
+    customers: Option<&'a [i64]>,
     /// What segments ask from now on, if it changes that.
     after: Option<HashMap<i64, String>>,
 }
 
 impl Write<'_> {
+    /// The first and the last of whom it changes.
+    fn about(&self) -> Option<RangeInclusive<i64>> {
+        let customers = self.customers?;
+        Some(*customers.first()?..=*customers.last()?)
+    }
+
+    /// Whom it changes and who is no new customer, if they are few.
+    fn few(&self, at: &mut Conn) -> QueryResult<Option<Vec<i64>>> {
+        match self.customers.filter(|customers| customers.len() <= FEW) {
+            Some(few) => customers::table.filter(customers::id.eq_any(few)).select(customers::id).load(at).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Whom it may move into or out of a segment.
     fn touches(&self, asking: &Asking) -> Whom {
         let asks_on = self.after.as_ref().is_none_or(|rules| rules.get(&asking.segment) == Some(&asking.rule));
@@ -115,7 +130,7 @@ impl Witness {
 /// them into or out of.
 fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, Trouble> {
     let now = stamp(Utc::now());
-    let (version, since) = changes::since_about(looked.version.as_ref(), write.about.as_ref(), at)?;
+    let (version, since) = changes::since_about(looked.version.as_ref(), write.about().as_ref(), at)?;
     let earlier = match since {
         Since::Same => Some(Vec::new()),
         Since::Changes(changes) => Some(changes),
@@ -126,8 +141,8 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
         Some(asked) if !earlier.as_ref().is_none_or(is_new) => asked.clone(),
         _ => Arc::new(asking::read(at)?),
     };
-    let mut told = Told::default();
-    let (mut passed, mut seen) = (Passed { from: looked.now, to: now, known: HashMap::new() }, Vec::new());
+    let mut passed = Passed { from: looked.now, to: now, among: write.few(at)?, known: HashMap::new() };
+    let (mut told, mut seen) = (Told::default(), Vec::new());
     for asking in asked.iter() {
         let changed = write.touches(asking);
         if changed.as_ref().is_some_and(Ids::is_empty) {
@@ -136,7 +151,7 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
         let known = looked.rules.get(&asking.segment);
         let before = match &earlier {
             Some(earlier) if known == Some(&asking.rule) => match asking.touched(earlier) {
-                Some(before) => Some(before | passed.of(asking, changed.as_ref(), at)?),
+                Some(before) => Some(before | passed.of(asking, at)?),
                 None => None,
             },
             _ => None,
@@ -151,7 +166,7 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
         let moved = causes::Moved { asking, ruled, joined: &inside, left: &outside };
         let before = store::sightings_of(asking.segment, at)?;
         let before: Vec<&Sighting> = before.iter().collect();
-        let mut committed = Committed::since_look(earlier.as_deref(), write.about.clone());
+        let mut committed = Committed::since_look(earlier.as_deref(), write.about());
         let why = causes::why(&moved, &before, &mut committed, &mut told, &mut Snapshot::alone(at))?;
         let version = version.to_text();
         for (who, inside) in [(inside, true), (outside, false)] {
@@ -198,29 +213,25 @@ fn by_cause(who: Ids, why: &HashMap<i64, String>) -> BTreeMap<String, Ids> {
 struct Passed {
     from: NaiveDateTime,
     to: NaiveDateTime,
+    /// Nobody else matters.
+    among: Option<Vec<i64>>,
     known: HashMap<Source, Ids>,
 }
 
 impl Passed {
-    fn of(&mut self, asking: &Asking, among: Option<&Ids>, at: &mut Conn) -> QueryResult<Ids> {
+    fn of(&mut self, asking: &Asking, at: &mut Conn) -> QueryResult<Ids> {
+        let mut who = Ids::new();
+        if self.among.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(who);
+        }
         let mut sources = Vec::new();
         asking.ask.each(&mut |source| sources.extend(source.passed(self.from, self.to)));
-        let few = among.filter(|few| few.len() <= FEW);
-        let mut who = Ids::new();
         for source in sources {
-            if let Some(known) = self.known.get(&source)
-                && few.is_none()
-            {
-                who |= known;
-                continue;
+            if !self.known.contains_key(&source) {
+                let found = source.ids(self.among.clone(), self.to, at)?;
+                self.known.insert(source.clone(), found.into_iter().filter_map(|id| u32::try_from(id).ok()).collect());
             }
-            let among = few.map(|few| few.iter().map(i64::from).collect());
-            let found = source.ids(among, self.to, at)?.into_iter().filter_map(|id| u32::try_from(id).ok());
-            let found: Ids = found.collect();
-            who |= &found;
-            if few.is_none() {
-                self.known.insert(source, found);
-            }
+            who.extend(self.known.get(&source).into_iter().flatten());
         }
         Ok(who)
     }
