@@ -1,7 +1,6 @@
 //! Who changed what, before and after: for admins.
 
-use crate::support::browser::Driver;
-use crate::support::walks::{browse, signed_in};
+use crate::support::walks::{signed_in, walk};
 use crate::support::{Server, audiences, for_each_database, world};
 use muster::agents::{Caller, Role, audit};
 use muster::db::Trouble;
@@ -112,10 +111,8 @@ fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
     for_each_database(|db| {
         world(&db);
         audiences(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/customers").await;
             marketer.open_segment("VIPs").await;
             marketer.ask_instead("tags contains Wholesale").await;
@@ -129,7 +126,7 @@ fn an_admin_sees_what_a_marketer_changed_and_finds_it_again() {
             marketer.sees("#tags", "Former").await;
             marketer.close().await;
 
-            let admin = signed_in(&driver, &server, Role::Admin).await;
+            let admin = signed_in(driver, server, Role::Admin).await;
             admin.open("/customers").await;
             admin.press("Settings").await;
             admin.press("Audit log").await;

@@ -1,9 +1,9 @@
 //! The product as people meet it: in a real Chromium, with a keyboard, with the back button, and without JavaScript.
 
 use crate::custom_fields::five_fields;
-use crate::support::browser::{Browser, Driver};
-use crate::support::walks::{browse, signed_in, signed_in_plain};
-use crate::support::{Server, audiences, for_each_database, sqlite, world};
+use crate::support::browser::Browser;
+use crate::support::walks::{signed_in, signed_in_plain, walk};
+use crate::support::{audiences, for_each_database, sqlite, world};
 use muster::agents::Role;
 use muster::db::Db;
 use thirtyfour::{Key, TypingData};
@@ -32,11 +32,8 @@ async fn save_as_segment(browser: &Browser, name: &str) {
 fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
     for_each_database(|db| {
         let people = world(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/customers").await;
             filter_by_tag(&marketer, "VIP").await;
             marketer.lists("Ana, Cy, Eva").await;
@@ -45,7 +42,7 @@ fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
             let before = marketer.count().await;
 
             // The keyboard alone: from the top of the page to the field, two letters, and Enter.
-            let agent = signed_in(&driver, &server, Role::Agent).await;
+            let agent = signed_in(driver, server, Role::Agent).await;
             agent.open(&format!("/customers/{}", people.di)).await;
             agent.tab_to("[data-ahead]").await;
             agent.keys("VI").await;
@@ -57,7 +54,7 @@ fn a_tag_is_in_the_segment_as_soon_as_somebody_looks() {
             marketer.lists("Ana, Cy, Di, Eva").await;
             assert_eq!((before, marketer.count().await), (3, 4));
 
-            let admin = signed_in(&driver, &server, Role::Admin).await;
+            let admin = signed_in(driver, server, Role::Admin).await;
             let folder = tempfile::tempdir().expect("a folder");
             let file = folder.path().join("guests.csv");
             let lines =
@@ -82,10 +79,8 @@ fn tags_typed_in_one_breath_all_stick() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     let people = world(&db);
-    let server = Server::start(&db);
-    browse(async {
-        let driver = Driver::start();
-        let agent = signed_in(&driver, &server, Role::Agent).await;
+    walk(&db, async |driver, server| {
+        let agent = signed_in(driver, server, Role::Agent).await;
         let tags = format!("#customer-{}-tags", people.di);
         agent.open(&format!("/customers/{}", people.di)).await;
         agent.tab_to("[data-ahead]").await;
@@ -117,10 +112,8 @@ fn the_address_holds_the_filter_and_the_back_button_walks_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     world(&db);
-    let server = Server::start(&db);
-    browse(async {
-        let driver = Driver::start();
-        let marketer = signed_in(&driver, &server, Role::Marketer).await;
+    walk(&db, async |driver, server| {
+        let marketer = signed_in(driver, server, Role::Marketer).await;
         marketer.open("/customers").await;
         marketer.lists("Ana, Bo, Cy, Di, Eva").await;
         filter_by_tag(&marketer, "Wholesale").await;
@@ -151,10 +144,8 @@ fn enter_in_a_value_is_one_step_of_the_history() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     world(&db);
-    let server = Server::start(&db);
-    browse(async {
-        let driver = Driver::start();
-        let marketer = signed_in(&driver, &server, Role::Marketer).await;
+    walk(&db, async |driver, server| {
+        let marketer = signed_in(driver, server, Role::Marketer).await;
         marketer.open("/customers?filter=name contains ?").await;
         let steps = async || {
             let steps = marketer.driver.execute("return history.length", vec![]).await.expect("a number");
@@ -177,10 +168,8 @@ fn a_filter_and_a_tag_need_no_javascript() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     let people = world(&db);
-    let server = Server::start(&db);
-    browse(async {
-        let driver = Driver::start();
-        let agent = signed_in_plain(&driver, &server, Role::Agent).await;
+    walk(&db, async |driver, server| {
+        let agent = signed_in_plain(driver, server, Role::Agent).await;
 
         agent.open("/customers").await;
         agent.press("Add condition").await;
@@ -210,10 +199,8 @@ fn a_filter_and_a_tag_need_no_javascript() {
 fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
     for_each_database(|db| {
         let people = world(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let admin = signed_in(&driver, &server, Role::Admin).await;
+        walk(&db, async |driver, server| {
+            let admin = signed_in(driver, server, Role::Admin).await;
             admin.open("/customers").await;
             admin.press("Settings").await;
             admin.sees("h1", "Settings").await;
@@ -231,7 +218,7 @@ fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
             assert_eq!(admin.complaints().await, [""; 0]);
 
             // The agent does without JavaScript.
-            let agent = signed_in_plain(&driver, &server, Role::Agent).await;
+            let agent = signed_in_plain(driver, server, Role::Agent).await;
             agent.open(&format!("/customers/{}", people.di)).await;
             agent.press("Add a value").await;
             agent.choose("#custom-plan", "plus").await;
@@ -252,10 +239,8 @@ fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
 fn tags_are_renamed_merged_and_archived_and_one_is_put_on_for_a_week() {
     for_each_database(|db| {
         let people = world(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/tags").await;
             marketer.fill("[data-find]", "old").await;
             marketer.reads("#tags td.who", &["VIP-old"]).await;
@@ -295,7 +280,7 @@ fn tags_are_renamed_merged_and_archived_and_one_is_put_on_for_a_week() {
             assert_eq!(marketer.complaints().await, [""; 0]);
             marketer.close().await;
 
-            let agent = signed_in(&driver, &server, Role::Agent).await;
+            let agent = signed_in(driver, server, Role::Agent).await;
             let tags = format!("#customer-{}-tags", people.di);
             agent.open(&format!("/customers/{}", people.di)).await;
             agent.tab_to("[data-ahead]").await;
@@ -317,10 +302,8 @@ fn no_page_complains_or_is_wider_than_the_window() {
     let people = world(&db);
     audiences(&db);
     five_fields(&db);
-    let server = Server::start(&db);
-    browse(async {
-        let driver = Driver::start();
-        let admin = signed_in(&driver, &server, Role::Admin).await;
+    walk(&db, async |driver, server| {
+        let admin = signed_in(driver, server, Role::Admin).await;
         let customer = format!("/customers/{}", people.ana);
         let edit = format!("{customer}/edit");
         let pages =

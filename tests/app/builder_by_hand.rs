@@ -1,6 +1,7 @@
 //! One long question, asked the three ways a person may: with the mouse, with the keyboard alone, and as text.
 
 use crate::support::browser::{Browser, Driver};
+use crate::support::walks::walk;
 use crate::support::{PASSWORD, Server, email_of, sqlite, world};
 use chrono::{TimeDelta, Utc};
 use muster::agents::{Caller, Role};
@@ -121,9 +122,7 @@ fn story(tell: impl AsyncFnOnce(&Driver, &Server)) {
     let folder = tempfile::tempdir().expect("a folder");
     let db = sqlite(folder.path());
     shop(&db);
-    let server = Server::start(&db);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { tell(&Driver::start(), &server).await });
+    walk(&db, tell);
 }
 
 #[test]

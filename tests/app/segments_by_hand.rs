@@ -1,8 +1,7 @@
 //! A segment is changed and frozen in a real browser.
 
-use crate::support::browser::Driver;
-use crate::support::walks::{browse, signed_in};
-use crate::support::{Server, audiences, sqlite, world};
+use crate::support::walks::{signed_in, walk};
+use crate::support::{audiences, sqlite, world};
 use muster::agents::Role;
 
 #[test]
@@ -11,10 +10,8 @@ fn somebody_changes_a_filter_sees_who_moves_and_saves_then_freezes_it() {
     let db = sqlite(folder.path());
     world(&db);
     audiences(&db);
-    let server = Server::start(&db);
-    browse(async {
-        let driver = Driver::start();
-        let marketer = signed_in(&driver, &server, Role::Marketer).await;
+    walk(&db, async |driver, server| {
+        let marketer = signed_in(driver, server, Role::Marketer).await;
         marketer.open("/segments").await;
         marketer.press("VIPs").await;
         marketer.sees("h1", "VIPs").await;

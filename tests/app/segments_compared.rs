@@ -1,8 +1,7 @@
 //! Two segments side by side; what programs may change; and what is remembered of it all.
 
-use crate::support::browser::Driver;
 use crate::support::pages::{change, get, names, page, post, save, text, texts};
-use crate::support::walks::{browse, signed_in};
+use crate::support::walks::{signed_in, walk};
 use crate::support::{Server, audiences, for_each_database, world};
 use diesel::prelude::*;
 use muster::agents::Role;
@@ -64,10 +63,8 @@ fn somebody_compares_two_and_keeps_who_is_in_one_alone() {
     for_each_database(|db| {
         world(&db);
         audiences(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/customers").await;
             marketer.press("Segments").await;
             marketer.press("Compare two").await;

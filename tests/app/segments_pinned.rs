@@ -1,8 +1,7 @@
 //! Pinned examples: who must be in and who must be out, whatever is changed.
 
-use crate::support::browser::Driver;
 use crate::support::pages::{attr, fill, get, names, page, post, save, text, texts};
-use crate::support::walks::{browse, signed_in};
+use crate::support::walks::{signed_in, walk};
 use crate::support::{Server, audiences, for_each_database, world};
 use muster::agents::Role;
 use muster::db::Trouble;
@@ -125,10 +124,8 @@ fn somebody_pins_two_examples_breaks_one_sees_why_and_mends_the_filter() {
     for_each_database(|db| {
         world(&db);
         audiences(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/customers").await;
             marketer.open_segment("VIPs").await;
             marketer.press("Pinned examples").await;

@@ -1,9 +1,9 @@
 //! The list of segments in a real browser: one is made of a list of keys, found, sorted, copied and put aside; and
 //! members come and go by hand, where that is possible.
 
-use crate::support::browser::{Browser, Driver};
-use crate::support::walks::{browse, signed_in};
-use crate::support::{Server, audiences, for_each_database, world};
+use crate::support::browser::Browser;
+use crate::support::walks::{signed_in, walk};
+use crate::support::{audiences, for_each_database, world};
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use muster::agents::Role;
@@ -101,10 +101,8 @@ fn segments_are_made_of_a_list_found_sorted_copied_and_put_aside() {
         world(&db);
         audiences(&db);
         was_smaller("Picked", &db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             paste(&marketer).await;
             look(&marketer).await;
             search_and_sort(&marketer).await;
@@ -120,10 +118,8 @@ fn members_are_added_and_removed_by_hand_and_only_in_a_static_segment() {
     for_each_database(|db| {
         let people = world(&db);
         audiences(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/customers").await;
             marketer.click(&format!("#customer-{} input[name=id]", people.bo)).await;
             marketer.sees("[data-bulk-count]", "1 selected").await;

@@ -1,8 +1,8 @@
 //! Tags that end and tags of a family, in a real browser: what is put on, what is read of it, and how it goes.
 
-use crate::support::browser::{Browser, Driver};
-use crate::support::walks::{browse, signed_in};
-use crate::support::{Server, for_each_database, world};
+use crate::support::browser::Browser;
+use crate::support::walks::{signed_in, walk};
+use crate::support::{for_each_database, world};
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use muster::agents::Role;
@@ -39,10 +39,8 @@ fn let_it_end(customer: i64, end: NaiveDateTime, db: &Db) {
 fn a_tag_for_a_week_says_so_and_leaves_every_count_at_the_moment_it_ends() {
     for_each_database(|db| {
         let people = world(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let agent = signed_in(&driver, &server, Role::Agent).await;
+        walk(&db, async |driver, server| {
+            let agent = signed_in(driver, server, Role::Agent).await;
             let profile = format!("/customers/{}", people.di);
             agent.open("/customers").await;
             agent.press("Di").await;
@@ -58,7 +56,7 @@ fn a_tag_for_a_week_says_so_and_leaves_every_count_at_the_moment_it_ends() {
             );
             agent.sees("#time", "Ada Agent added FollowUp-Call on the profile").await;
 
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             marketer.open("/customers?filter=tags contains FollowUp-Call").await;
             marketer.lists("Di").await;
             let end = Utc::now().naive_utc() + TimeDelta::milliseconds(2_500);
@@ -95,17 +93,15 @@ fn a_tag_for_a_week_says_so_and_leaves_every_count_at_the_moment_it_ends() {
 fn a_new_tag_of_a_family_takes_the_place_of_the_old_and_the_history_says_so() {
     for_each_database(|db| {
         let people = world(&db);
-        let server = Server::start(&db);
-        browse(async {
-            let driver = Driver::start();
-            let marketer = signed_in(&driver, &server, Role::Marketer).await;
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
             make_status(&marketer, "Pending").await;
             make_status(&marketer, "Called").await;
             marketer.press("Families2").await;
             marketer.sees("#tags", "Pending Status").await;
             assert_eq!(marketer.texts("#tags td.who").await, ["Called Status", "Pending Status"]);
 
-            let agent = signed_in(&driver, &server, Role::Agent).await;
+            let agent = signed_in(driver, server, Role::Agent).await;
             agent.open(&format!("/customers/{}", people.ana)).await;
             tag(&agent, "Pending").await;
             agent.reads(".picker .chip", &["Pending", "VIP"]).await;

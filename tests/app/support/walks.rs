@@ -3,11 +3,18 @@
 use super::browser::{Browser, Driver};
 use super::{PASSWORD, Server, email_of};
 use muster::agents::Role;
+use muster::db::Db;
 use thirtyfour::By;
 
 /// Tells a story that waits for browsers.
 pub fn browse(story: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(story);
+}
+
+/// The same with a server of this database, and browsers for whoever is in the story.
+pub fn walk(db: &Db, story: impl AsyncFnOnce(&Driver, &Server)) {
+    let server = Server::start(db);
+    browse(async { story(&Driver::start(), &server).await });
 }
 
 /// Somebody of this role, signed in in a browser of their own.
