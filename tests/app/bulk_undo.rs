@@ -62,7 +62,7 @@ fn undo(client: &Client, server: &Server, id: i64) -> Response {
 }
 
 /// The last action undone, to its end.
-fn undone(client: &Client, server: &Server, db: &Db) -> Action {
+pub fn undone(client: &Client, server: &Server, db: &Db) -> Action {
     let id = ended(db).id;
     assert!(undo(client, server, id).status().is_success());
     ended(db)

@@ -213,7 +213,7 @@ fn the_clock_moves_people_too() {
 }
 
 /// Waits until it is written down who was in each of so many segments: from then on somebody can join.
-fn begun(segments: i64, db: &Db) {
+pub fn begun(segments: i64, db: &Db) {
     let began = Instant::now();
     let known = || db.read_now::<_, Trouble>(|conn| Ok(feed_members::table.count().get_result::<i64>(conn)?));
     while known().expect("the feeds") < segments {

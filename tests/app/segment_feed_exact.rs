@@ -1,12 +1,15 @@
 //! The feed of a segment is exact to the change: who comes and goes between two looks is told, whoever writes.
 
+use crate::bulk::{bulk, crowd};
+use crate::bulk_undo::undone;
+use crate::segment_feed::begun;
 use crate::support::imports::import_with;
 use crate::support::log::{run, stranger};
-use crate::support::{for_each_database, world};
+use crate::support::{Server, for_each_database, world};
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use fastrand::Rng;
-use muster::agents::Caller;
+use muster::agents::{Caller, Role};
 use muster::customers::{Channel, Consent, Customer, Draft, set_consent};
 use muster::db::schema::{segment_sightings, taggings};
 use muster::db::{self, Address, Conn, Db, Trouble};
@@ -21,6 +24,7 @@ use muster::workspace::Workspace;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Somebody who writes under a name.
 struct Hand<'a>(&'static str, &'a Db);
@@ -200,7 +204,7 @@ fn neither_the_clock_nor_other_programs_nor_a_new_filter_are_hidden() {
         let soon = Utc::now() + TimeDelta::milliseconds(400);
         Hand("Ada", &db).tag_until(people.di, "VIP", Lasting::Until(soon.naive_utc()));
         feed.look();
-        std::thread::sleep(std::time::Duration::from_millis(600));
+        std::thread::sleep(Duration::from_millis(600));
         Hand("Bea", &db).tag_until(people.di, "VIP", Lasting::Ever);
         let told = feed.told(&vips);
         assert_eq!(told, ["Di left: time passed", "Di joined: Bea added VIP on the profile"]);
@@ -276,6 +280,49 @@ fn another_process_hides_nothing_either() {
             hers("Eva"),
             ["Eva left: command line took VIP away by import 1", "Eva joined: command line added VIP by import 2"]
         );
+    });
+}
+
+/// What the feed tells of each customer, in order, once it tells so much.
+fn told_by_customer(segment: &Segment, moves_in_all: usize, db: &Db) -> BTreeMap<i64, Vec<bool>> {
+    let began = Instant::now();
+    loop {
+        let moves = moves(segment.id, db);
+        if moves.len() >= moves_in_all || began.elapsed() > Duration::from_secs(20) {
+            let mut told: BTreeMap<i64, Vec<bool>> = BTreeMap::new();
+            moves.iter().for_each(|one| told.entry(one.customer_id).or_default().push(one.joined));
+            return told;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_program_at_full_speed_and_a_bulk_action_undone_at_once_are_told_each_time() {
+    for_each_database(|db| {
+        let people = world(&db);
+        crowd(&db, 70);
+        let vips = segment("VIPs", "tags contains VIP", &db);
+        Hand("Ada", &db).tag(people.di, "Autumn");
+        let autumn = segment("Autumn people", "tags contains Autumn and name contains person", &db);
+        let server = Server::start(&db);
+        begun(2, &db);
+        let program = server.program(Role::Agent);
+        let tag = server.url(&format!("/api/v1/customers/{}/tags/VIP", people.di));
+        for _ in 0..25 {
+            assert!(program.put(&tag).send().expect("an answer").status().is_success());
+            assert!(program.delete(&tag).send().expect("an answer").status().is_success());
+        }
+        let told = told_by_customer(&vips, 50, &db);
+        assert_eq!(told, BTreeMap::from([(people.di, [true, false].repeat(25))]));
+
+        let marketer = server.signed_in(Role::Marketer);
+        let everybody = [("do", "add_tags"), ("all", "1"), ("tag", "Autumn")];
+        assert!(bulk(&marketer, &server, &everybody).status().is_success());
+        undone(&marketer, &server, &db);
+        let told = told_by_customer(&autumn, 140, &db);
+        assert_eq!(told.len(), 70, "the five have other names");
+        assert!(told.values().all(|moves| *moves == [true, false]), "{told:?}");
     });
 }
 
@@ -395,7 +442,7 @@ fn every_move_of_many_who_write_at_once_is_told_in_order() {
             scope.spawn(move || {
                 let dice = &mut Rng::with_seed(9);
                 while !over.load(Ordering::Relaxed) {
-                    std::thread::sleep(std::time::Duration::from_millis(dice.u64(..80)));
+                    std::thread::sleep(Duration::from_millis(dice.u64(..80)));
                     if dice.u8(..10) == 0 {
                         // As after a restart.
                         *follower = Follower::new(progress.clone());

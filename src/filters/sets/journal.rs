@@ -12,8 +12,10 @@ use std::collections::VecDeque;
 pub type Position = u64;
 
 /// The journal forgets its oldest steps beyond either: so many steps, and so many bytes of ids.
-const MOST_STEPS: usize = 20_000;
+const MOST_STEPS: usize = 10_000;
 const MOST_BYTES: usize = 16 << 20;
+/// Up to so many ids a list is smaller than a set.
+const FEW: usize = 64;
 
 #[derive(Default)]
 pub struct Journal {
@@ -27,8 +29,21 @@ pub struct Journal {
 struct Step {
     /// The changes lead from the position before to this one.
     to: Position,
-    changes: Vec<(Change, Ids)>,
+    changes: Box<[Noted]>,
     bytes: usize,
+}
+
+/// A [`Change`], as small as may be: most are of one customer, and there are thousands of them.
+struct Noted {
+    source: i16,
+    key: i64,
+    who: Who,
+}
+
+enum Who {
+    Everybody,
+    Few(Box<[u32]>),
+    Many(Box<Ids>),
 }
 
 impl Journal {
@@ -49,8 +64,8 @@ impl Journal {
 
     fn note(&mut self, changes: Vec<Change>) {
         self.at += 1;
-        let changes: Vec<(Change, Ids)> = changes.into_iter().map(compact).collect();
-        let bytes = changes.iter().map(|(_, ids)| ids.serialized_size() + 64).sum();
+        let changes: Box<[Noted]> = changes.into_iter().map(Noted::of).collect();
+        let bytes = changes.iter().map(Noted::bytes).sum();
         self.bytes += bytes;
         self.steps.push_back(Step { to: self.at, changes, bytes });
         while self.steps.len() > MOST_STEPS || (self.bytes > MOST_BYTES && self.steps.len() > 1) {
@@ -69,24 +84,37 @@ impl Journal {
         }
         let mut who = Ids::new();
         let first = self.steps.partition_point(|step| step.to <= from);
-        for (change, ids) in
-            self.steps.range(first..).take_while(|step| step.to <= to).flat_map(|step| step.changes.iter())
-        {
-            if reads.iter().any(|read| read.is_touched_by(change)) {
-                // Everybody's.
-                change.customers.as_ref()?;
-                who |= ids;
+        for noted in self.steps.range(first..).take_while(|step| step.to <= to).flat_map(|step| step.changes.iter()) {
+            if reads.iter().any(|reads| reads.are_touched_by(noted.source, noted.key)) {
+                match &noted.who {
+                    Who::Everybody => return None,
+                    Who::Few(ids) => who.extend(ids),
+                    Who::Many(ids) => who |= &**ids,
+                }
             }
         }
         Some(who)
     }
 }
 
-/// The customers of a change as a set; the list itself is let go, empty when it is known and `None` when everybody is
-/// meant, which an id beyond 32 bits makes it too.
-fn compact(change: Change) -> (Change, Ids) {
-    let ids: Option<Vec<u32>> =
-        change.customers.as_ref().and_then(|customers| customers.iter().map(|id| u32::try_from(*id).ok()).collect());
-    let customers = ids.as_ref().map(|_| Vec::new());
-    (Change { customers, ..change }, ids.unwrap_or_default().into_iter().collect())
+impl Noted {
+    /// An id beyond 32 bits makes it everybody's.
+    fn of(change: Change) -> Noted {
+        let ids: Option<Box<[u32]>> =
+            change.customers.and_then(|customers| customers.into_iter().map(|id| u32::try_from(id).ok()).collect());
+        let who = match ids {
+            None => Who::Everybody,
+            Some(few) if few.len() <= FEW => Who::Few(few),
+            Some(many) => Who::Many(Box::new(many.iter().collect())),
+        };
+        Noted { source: change.source, key: change.key, who }
+    }
+
+    fn bytes(&self) -> usize {
+        64 + match &self.who {
+            Who::Everybody => 0,
+            Who::Few(ids) => ids.len() * 4,
+            Who::Many(ids) => ids.serialized_size(),
+        }
+    }
 }

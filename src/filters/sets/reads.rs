@@ -1,6 +1,6 @@
 //! What the answers of a condition are read from, in the words of the change log: which table, and what narrows it.
 
-use crate::db::changes::{self, Change, source};
+use crate::db::changes::{self, source};
 use crate::filters::ask::Source;
 use crate::filters::taggings::Tagged;
 
@@ -24,13 +24,13 @@ enum Keys {
 }
 
 impl Reads {
-    /// True when a change may alter what is read here.
-    pub fn is_touched_by(&self, change: &Change) -> bool {
-        self.table == change.source
+    /// True when a change of this [source and key](changes::Change) may alter what is read here.
+    pub fn are_touched_by(&self, source: i16, key: i64) -> bool {
+        self.table == source
             && match &self.keys {
                 Keys::All => true,
-                Keys::These(keys) => change.key == changes::WHOLE || keys.contains(&change.key),
-                Keys::Columns(bits) => change.key & bits != 0,
+                Keys::These(keys) => key == changes::WHOLE || keys.contains(&key),
+                Keys::Columns(bits) => key & bits != 0,
             }
     }
 

@@ -122,5 +122,5 @@ impl Asking {
 }
 
 fn is_read(source: &Source, change: &Change) -> bool {
-    source.reads().iter().any(|reads| reads.is_touched_by(change))
+    source.reads().iter().any(|reads| reads.are_touched_by(change.source, change.key))
 }

@@ -212,6 +212,7 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Who moved in one segment.
     fn at(&mut self, asking: &Asking, at: &mut Snapshot) -> Result<(), Trouble> {
         let base = self.known.segments.get(&asking.segment);
         let seen: Vec<&'a Sighting> = self.sightings.iter().filter(|seen| seen.segment == asking.segment).collect();
@@ -232,50 +233,58 @@ impl<'a> Look<'a> {
             // A new one begins with whoever is in it, and was before anybody changed that.
             None => begun(&members, &seen),
         };
-        let mut moves = 0;
+        let before = self.found.moves.len();
         for sighting in &seen {
-            let news = match sighting.inside {
-                true => &sighting.customers - &within,
-                false => &sighting.customers & &within,
-            };
-            match sighting.inside {
-                true => within |= &news,
-                false => within -= &news,
-            }
-            moves += news.len();
-            let step = self.steps.get(&*sighting.version).copied().unwrap_or(self.found.step);
-            let moved = |id| Moved {
-                segment: asking.segment,
-                step,
-                customer: i64::from(id),
-                joined: sighting.inside,
-                at: sighting.at,
-                cause: sighting.cause.clone(),
-            };
-            self.found.moves.extend(news.iter().map(moved));
+            self.as_seen(sighting, &mut within);
         }
         let (joined, left): (Ids, Ids) = (&members - &within, &within - &members);
-        moves += joined.len() + left.len();
         let ruled = base.is_some_and(|base| base.rule != asking.rule);
-        let moved = causes::Moved { asking, ruled, joined: &joined, left: &left };
-        let mut why = causes::why(&moved, &seen, &mut self.committed, &mut self.told, at)?;
-        for (who, joined) in [(&joined, true), (&left, false)] {
-            self.found.moves.extend(who.iter().map(i64::from).map(|customer| Moved {
-                segment: asking.segment,
-                step: self.found.step,
-                customer,
-                joined,
-                at: self.found.now,
-                cause: why.remove(&customer).unwrap_or_default(),
-            }));
-        }
-        if !same || moves >= MANY as u64 {
+        self.as_it_is(&causes::Moved { asking, ruled, joined: &joined, left: &left }, &seen, at)?;
+        let moves = self.found.moves.len() - before;
+        if !same || moves >= MANY {
             self.found.whole.push(asking.segment);
         }
         if !same || moves > 0 {
             self.found.bases.insert(asking.segment, Base { rule: asking.rule.clone(), members, parts });
         } else {
             self.found.parts.insert(asking.segment, parts);
+        }
+        Ok(())
+    }
+
+    /// From where customers were to where somebody saw them.
+    fn as_seen(&mut self, sighting: &Sighting, within: &mut Ids) {
+        let news = match sighting.inside {
+            true => &sighting.customers - &*within,
+            false => &sighting.customers & &*within,
+        };
+        match sighting.inside {
+            true => *within |= &news,
+            false => *within -= &news,
+        }
+        let step = self.steps.get(&*sighting.version).copied().unwrap_or(self.found.step);
+        self.found.moves.extend(news.iter().map(i64::from).map(|customer| Moved {
+            segment: sighting.segment,
+            step,
+            customer,
+            joined: sighting.inside,
+            at: sighting.at,
+            cause: sighting.cause.clone(),
+        }));
+    }
+
+    /// From there to where they are now.
+    fn as_it_is(&mut self, moved: &causes::Moved, seen: &[&'a Sighting], at: &mut Snapshot) -> Result<(), Trouble> {
+        let mut why = causes::why(moved, seen, &mut self.committed, &mut self.told, at)?;
+        for (who, joined) in [(moved.joined, true), (moved.left, false)] {
+            self.found.moves.extend(who.iter().map(i64::from).map(|customer| Moved {
+                segment: moved.asking.segment,
+                step: self.found.step,
+                customer,
+                joined,
+                at: self.found.now,
+                cause: why.remove(&customer).unwrap_or_default(),
+            }));
         }
         Ok(())
     }

@@ -141,7 +141,7 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
         Some(asked) if !earlier.as_ref().is_none_or(is_new) => asked.clone(),
         _ => Arc::new(asking::read(at)?),
     };
-    let mut passed = Passed { from: looked.now, to: now, among: write.few(at)?, known: HashMap::new() };
+    let mut passed = Passed { write, from: looked.now, to: now, few: None, known: HashMap::new() };
     let (mut told, mut seen) = (Told::default(), Vec::new());
     for asking in asked.iter() {
         let changed = write.touches(asking);
@@ -209,30 +209,39 @@ fn by_cause(who: Ids, why: &HashMap<i64, String>) -> BTreeMap<String, Ids> {
     causes
 }
 
-/// Who may have been moved by the clock since the newest look.
-struct Passed {
+/// Which of those whom a write changes may have been moved by the clock since the newest look.
+struct Passed<'a> {
+    write: &'a Write<'a>,
     from: NaiveDateTime,
     to: NaiveDateTime,
-    /// Nobody else matters.
-    among: Option<Vec<i64>>,
+    /// [`Write::few`], once anybody asks.
+    few: Option<Option<Vec<i64>>>,
     known: HashMap<Source, Ids>,
 }
 
-impl Passed {
+impl Passed<'_> {
+    /// Others may be among them, when those are not few.
     fn of(&mut self, asking: &Asking, at: &mut Conn) -> QueryResult<Ids> {
-        let mut who = Ids::new();
-        if self.among.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(who);
-        }
         let mut sources = Vec::new();
         asking.ask.each(&mut |source| sources.extend(source.passed(self.from, self.to)));
+        let mut who = Ids::new();
         for source in sources {
             if !self.known.contains_key(&source) {
-                let found = source.ids(self.among.clone(), self.to, at)?;
-                self.known.insert(source.clone(), found.into_iter().filter_map(|id| u32::try_from(id).ok()).collect());
+                let found = self.ask(&source, at)?;
+                self.known.insert(source.clone(), found);
             }
             who.extend(self.known.get(&source).into_iter().flatten());
         }
         Ok(who)
+    }
+
+    fn ask(&mut self, source: &Source, at: &mut Conn) -> QueryResult<Ids> {
+        if self.few.is_none() {
+            self.few = Some(self.write.few(at)?);
+        }
+        match self.few.clone().flatten() {
+            Some(few) if few.is_empty() => Ok(Ids::new()),
+            among => Ok(source.ids(among, self.to, at)?.into_iter().filter_map(|id| u32::try_from(id).ok()).collect()),
+        }
     }
 }
