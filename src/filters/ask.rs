@@ -140,6 +140,12 @@ impl Ask {
         Ask::One(Source::Tags(tagged))
     }
 
+    /// Who of a few it is true for.
+    pub fn among(&self, few: Vec<i64>, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<i64>> {
+        let these = Among { column: "customers.id", ids: few };
+        customers::table.filter(these).filter(self.predicate(now)).select(customers::id).load(conn)
+    }
+
     /// One SQL expression over `customers`, true or false for every row.
     pub fn predicate(&self, now: NaiveDateTime) -> Predicate {
         self.expression(&|source| source.row(now))

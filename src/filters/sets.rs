@@ -31,7 +31,8 @@ use std::sync::Arc;
 /// A set of customers by id. Ids fit in 32 bits: both migrations check it.
 pub type Ids = RoaringBitmap;
 
-fn collect(ids: Vec<i64>) -> QueryResult<Ids> {
+/// Ids as a database gives them, in any order, some of them twice.
+pub fn collect(ids: Vec<i64>) -> QueryResult<Ids> {
     let wrong = |error: std::num::TryFromIntError| diesel::result::Error::DeserializationError(error.into());
     let highest = u32::try_from(ids.iter().copied().max().unwrap_or_default()).map_err(wrong)?;
     let bytes = highest as usize / 8 + 1;

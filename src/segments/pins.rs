@@ -54,8 +54,7 @@ pub fn all(segment_id: i64, filter: &Filter, conn: &mut Conn) -> QueryResult<Vec
         return Ok(Vec::new());
     }
     let ids: Vec<i64> = rows.iter().map(|(customer, ..)| customer.id).collect();
-    let within = customers::table.filter(customers::id.eq_any(ids)).filter(filter.predicate());
-    let within: HashSet<i64> = within.select(customers::id).load(conn)?.into_iter().collect();
+    let within: HashSet<i64> = filter.ask().among(ids, filter.clock().stamp(), conn)?.into_iter().collect();
     let pin = |(customer, inside, actor): (Customer, bool, String)| Pin {
         customer_id: customer.id,
         called: customer.called(),

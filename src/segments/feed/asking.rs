@@ -1,20 +1,19 @@
-//! What each segment asks, and who of a few it holds.
+//! What each segment asks, and whom a change may move into or out of it.
 
 use crate::db::changes::Change;
-use crate::db::nodes::Among;
-use crate::db::schema::{customers, segments};
 use crate::db::{Conn, Trouble};
 use crate::filters::ask::{Ask, Source};
 use crate::filters::sets::Ids;
 use crate::segments::Segment;
 use crate::workspace::Workspace;
 use chrono::NaiveDateTime;
-use diesel::prelude::*;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Customers a question.
-const CHUNK: usize = 5_000;
+/// Whose a change is; `None` is everybody's.
+pub fn whose(change: &Change) -> Option<Ids> {
+    change.customers.as_ref().map(|ids| ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect())
+}
 
 /// One segment.
 pub struct Asking {
@@ -26,7 +25,7 @@ pub struct Asking {
 
 /// All of them.
 pub fn read(conn: &mut Conn) -> Result<Vec<Asking>, Trouble> {
-    let all = every(conn)?;
+    let all = Segment::every(conn)?;
     let clock = Workspace::load(conn)?.clock();
     let filters = Segment::filters(&all, conn, &clock)?;
     let mut rules = spelled(&all);
@@ -40,11 +39,7 @@ pub fn read(conn: &mut Conn) -> Result<Vec<Asking>, Trouble> {
 
 /// The rules alone.
 pub fn rules(conn: &mut Conn) -> Result<HashMap<i64, String>, Trouble> {
-    Ok(spelled(&every(conn)?))
-}
-
-fn every(conn: &mut Conn) -> QueryResult<Vec<Segment>> {
-    segments::table.select(Segment::columns()).order(segments::id).load(conn)
+    Ok(spelled(&Segment::every(conn)?))
 }
 
 fn spelled(all: &[Segment]) -> HashMap<i64, String> {
@@ -89,7 +84,7 @@ impl Asking {
     pub fn touched(&self, changes: &[Change]) -> Option<Ids> {
         let mut who = Ids::new();
         for change in changes.iter().filter(|change| self.reads(change)) {
-            who.extend(change.customers.as_ref()?.iter().filter_map(|id| u32::try_from(*id).ok()));
+            who |= whose(change)?;
         }
         Some(who)
     }
@@ -106,18 +101,6 @@ impl Asking {
         let mut moves = false;
         self.ask.each(&mut |source| moves |= source.passed(now, now).is_some());
         moves
-    }
-
-    /// Who of a few is in it.
-    pub fn among(&self, few: &Ids, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Ids> {
-        let ids: Vec<i64> = few.iter().map(i64::from).collect();
-        let mut inside = Ids::new();
-        for ids in ids.chunks(CHUNK) {
-            let these = Among { column: "customers.id", ids: ids.to_vec() };
-            let found = customers::table.filter(these).filter(self.ask.predicate(now)).select(customers::id);
-            inside.extend(found.load::<i64>(conn)?.into_iter().filter_map(|id| u32::try_from(id).ok()));
-        }
-        Ok(inside)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why customers moved: what the change log and the history of taggings say about each of them, in words.
 
-use super::asking::Asking;
+use super::asking::{Asking, whose};
 use super::store::Sighting;
 use crate::db::changes::{self, Change, Since, Version, WHOLE, customer_bit, source};
 use crate::db::schema::{custom_fields, import_lines, imports, past_taggings, taggings, tags};
@@ -125,10 +125,7 @@ impl Moved<'_> {
             return Ok(());
         }
         for change in changes.unwrap_or_default().iter().filter(|change| self.asking.reads(change)) {
-            let named: Ids = match &change.customers {
-                Some(ids) => ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect(),
-                None => left.clone(),
-            };
+            let named = whose(change).unwrap_or_else(|| left.clone());
             let who: Vec<i64> = (&named & &left).iter().map(i64::from).collect();
             left -= named;
             for some in who.chunks(CHUNK) {

@@ -109,6 +109,7 @@ pub(super) struct Moved {
 #[derive(Default)]
 struct Asked {
     all: Arc<Vec<Asking>>,
+    rules: Arc<HashMap<i64, String>>,
     since: Option<Instant>,
 }
 
@@ -116,7 +117,9 @@ impl Asked {
     fn refresh(&mut self, changes: Option<&[Change]>, at: &mut Snapshot) -> Result<(), Trouble> {
         let same = changes.is_some_and(|changes| changes.iter().all(|change| change.source != source::SEGMENTS));
         if !same || self.since.is_none_or(|since| since.elapsed() > FRESH) {
-            (self.all, self.since) = (Arc::new(asking::read(at)?), Some(Instant::now()));
+            let all = asking::read(at)?;
+            self.rules = Arc::new(all.iter().map(|asking| (asking.segment, asking.rule.clone())).collect());
+            (self.all, self.since) = (Arc::new(all), Some(Instant::now()));
         }
         Ok(())
     }
@@ -134,9 +137,8 @@ impl Follower {
         let done = self.look_from_here(sets, db);
         let looked = match &done {
             Ok(now) => self.known.as_ref().map(|known| {
-                let rules = known.segments.iter().map(|(segment, base)| (*segment, base.rule.clone())).collect();
-                let asked = Some(self.asked.all.clone());
-                Looked { version: known.version.clone(), now: *now, rules: Arc::new(rules), asked }
+                let (rules, asked) = (self.asked.rules.clone(), Some(self.asked.all.clone()));
+                Looked { version: known.version.clone(), now: *now, rules, asked }
             }),
             Err(_) => None,
         };

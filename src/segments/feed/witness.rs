@@ -13,7 +13,7 @@ use crate::db::changes::{self, Change, Mark, Since, Version, source};
 use crate::db::schema::customers;
 use crate::db::{self, Conn, Db, Trouble};
 use crate::filters::ask::Source;
-use crate::filters::sets::{Ids, Snapshot};
+use crate::filters::sets::{self, Ids, Snapshot};
 use crate::workspace::stamp;
 use chrono::{NaiveDateTime, Utc};
 use diesel::prelude::*;
@@ -52,7 +52,7 @@ impl db::Witness for Witness {
         if changes.is_empty() {
             return Ok(());
         }
-        let touched = changes.iter().try_fold(Ids::new(), |all, change| Some(all | ids(change)?));
+        let touched = changes.iter().try_fold(Ids::new(), |all, change| Some(all | asking::whose(change)?));
         let listed: Option<Vec<i64>> = touched.map(|touched| touched.iter().map(i64::from).collect());
         changes::one_after_the_other(listed.as_deref(), conn)?;
         let after = match changes.iter().any(|change| change.source == source::SEGMENTS) {
@@ -73,10 +73,6 @@ impl db::Witness for Witness {
 
 /// Everybody there is, or these.
 type Whom = Option<Ids>;
-
-fn ids(change: &Change) -> Whom {
-    change.customers.as_ref().map(|ids| ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect())
-}
 
 fn both(one: Whom, other: Whom) -> Whom {
     match (one, other) {
@@ -187,7 +183,7 @@ fn see(write: &Write, looked: &Looked, at: &mut Conn) -> Result<Vec<Sighting>, T
 fn parted(asking: &Asking, whom: Whom, now: NaiveDateTime, at: &mut Conn) -> QueryResult<(Ids, Ids)> {
     match whom {
         Some(few) => {
-            let inside = asking.among(&few, now, at)?;
+            let inside = sets::collect(asking.ask.among(few.iter().map(i64::from).collect(), now, at)?)?;
             let outside = few - &inside;
             Ok((inside, outside))
         }
@@ -241,7 +237,7 @@ impl Passed<'_> {
         }
         match self.few.clone().flatten() {
             Some(few) if few.is_empty() => Ok(Ids::new()),
-            among => Ok(source.ids(among, self.to, at)?.into_iter().filter_map(|id| u32::try_from(id).ok()).collect()),
+            among => sets::collect(source.ids(among, self.to, at)?),
         }
     }
 }
