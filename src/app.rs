@@ -8,15 +8,15 @@ mod log;
 
 use crate::agents::Access::{Needs, Public, SignedIn};
 use crate::agents::{Access, Right, guard, sessions};
-use crate::bulk::work;
+use crate::bulk;
 use crate::config::Config;
 use crate::db::{Db, Trouble};
 use crate::filters::sets::Sets;
-use crate::imports::files;
+use crate::imports::{self, files};
+use crate::jobs;
 use crate::segments::{feed, ready};
 use crate::views::sidebar;
 use crate::web::{cross_site, headers, problems};
-use crate::workspace::Workspace;
 use actix_web::dev::{Server, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::middleware::{Compress, from_fn};
@@ -154,6 +154,11 @@ doors! {
     GET "/imports/new" Needs(Right::Import) => crate::imports::pages::new;
     GET "/imports/{id:\\d+}" Needs(Right::Import) => crate::imports::pages::show;
     POST "/imports/{id:\\d+}/reading" Needs(Right::Import) => crate::imports::pages::reread;
+    POST "/imports/{id:\\d+}/columns" Needs(Right::Import) => crate::imports::pages::columns;
+    POST "/imports/{id:\\d+}/check" Needs(Right::Import) => crate::imports::pages::check;
+    POST "/imports/{id:\\d+}/cancel" Needs(Right::Import) => crate::imports::pages::cancel;
+    POST "/imports/{id:\\d+}/undo" Needs(Right::Import) => crate::imports::pages::undo;
+    POST "/imports/{id:\\d+}/lines" Needs(Right::Import) => crate::imports::pages::correct;
     POST "/imports/{id:\\d+}/run" Needs(Right::Import) => crate::imports::pages::run;
     POST "/imports/{id:\\d+}/discard" Needs(Right::Import) => crate::imports::pages::discard;
     GET "/imports/{id:\\d+}/rejected.csv" Needs(Right::Import) => crate::imports::pages::rejected;
@@ -184,7 +189,7 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
         .write_now::<_, Trouble>(|conn| Ok(sessions::signing_key(conn)?))
         .map_err(|error| std::io::Error::other(format!("the key of the session cookies cannot be read: {error}")))?;
     let uploads = files::folder(&config, &db);
-    db.write_now::<_, Trouble>(|conn| Ok(files::tidy(&uploads, &Workspace::load(conn)?.clock(), conn)?))
+    db.write_now::<_, Trouble>(|conn| Ok(files::tidy(&uploads, conn)?))
         .map_err(|error| std::io::Error::other(format!("the imports cannot be looked through: {error}")))?;
     let workers = config.workers;
     let sets = Sets::new(db.clone(), config.sets_memory.map(|mib| mib << 20));
@@ -192,7 +197,8 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     let witness = feed::Witness::default();
     actix_web::rt::spawn(feed::keep(sets.clone(), db.clone(), witness.progress.clone()));
     db.attended_by(witness);
-    actix_web::rt::spawn(work::keep(db.clone()));
+    actix_web::rt::spawn(jobs::keep("bulk actions", db.clone(), bulk::work::look));
+    actix_web::rt::spawn(jobs::keep("imports", db.clone(), imports::work::look));
     let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
     let server = HttpServer::new(move || {
         let (db, sets, config, opened) = data.clone();

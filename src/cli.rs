@@ -82,6 +82,11 @@ enum Import {
     Customers(ImportFile),
     /// Purchases of customers who are there; one whose external_id is known already changes nothing
     Purchases(ImportFile),
+    /// Take an import back: whoever it made goes, whatever it changed is again as it was, except where it was changed since
+    Undo {
+        /// The number of the import
+        id: i64,
+    },
 }
 
 /// How one file is imported.
@@ -199,6 +204,7 @@ fn obey(line: Line) -> anyhow::Result<ExitCode> {
         Command::Token(Token::Create(token)) => people::create_token(&open()?, token),
         Command::Import(Import::Customers(file)) => command::import(Subject::Customers, &open()?, &file),
         Command::Import(Import::Purchases(file)) => command::import(Subject::Purchases, &open()?, &file),
+        Command::Import(Import::Undo { id }) => command::undo(id, &open()?),
         Command::Export(asked) => crate::exports::command::export(&open()?, &asked),
         Command::Count(asked) => crate::exports::command::count(&open()?, &asked),
     }

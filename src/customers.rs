@@ -57,7 +57,7 @@ pub struct Customer {
 }
 
 /// What a person or a file may say about a customer, already clean.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Draft {
     pub name: Option<String>,
     pub email: Option<String>,

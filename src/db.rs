@@ -219,7 +219,10 @@ impl Db {
         conn: &mut Conn,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        begin_write(conn)?;
+        self.following.wants_lock();
+        let begun = begin_write(conn);
+        self.following.has_lock();
+        begun?;
         let done = match self.witness.get() {
             None => work(conn),
             Some(witness) => changes::mark(conn).map_err(|error| Trouble::from(error).into()).and_then(|mark| {

@@ -6,12 +6,15 @@
 //! [`Subject`]. This page is the noun: an import with its totals and what it has to tell.
 
 pub mod cells;
+mod changes;
 pub mod columns;
 pub mod command;
+pub mod corrections;
 mod custom;
-
+pub mod difference;
 pub mod files;
 mod form;
+pub mod lifecycle;
 pub mod lines;
 pub mod outcome;
 pub mod pages;
@@ -19,106 +22,35 @@ pub mod people;
 pub mod plan;
 mod preview;
 pub mod reader;
+pub mod rehearsal;
 mod report;
 pub mod run;
 pub mod sales;
+pub mod scratch;
 pub mod settle;
 pub mod shape;
+mod source;
 mod store;
 mod subject;
+mod totals;
+pub mod undo;
 mod upload;
 mod views;
 mod whom;
-mod work;
+pub mod work;
 
+pub use lifecycle::State;
 pub use plan::Plan;
 pub use subject::Subject;
+pub use totals::Totals;
 
 use crate::agents::{Caller, audit};
 use crate::db::Conn;
-use crate::db::schema::{import_lines, import_remarks, imports};
+use crate::db::schema::{import_remarks, imports};
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
-use diesel::dsl::count_star;
 use diesel::prelude::*;
-use std::fmt;
-
-/// Where an import is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The file is here; somebody chooses what becomes of its columns.
-    Uploaded,
-    Running,
-    Done,
-    Failed,
-}
-
-impl State {
-    pub const ALL: [State; 4] = [State::Uploaded, State::Running, State::Done, State::Failed];
-
-    pub fn key(self) -> &'static str {
-        match self {
-            State::Uploaded => "uploaded",
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-        }
-    }
-    fn parse(key: &str) -> State {
-        State::ALL.into_iter().find(|state| state.key() == key).unwrap_or(State::Failed)
-    }
-}
-
-/// How many lines ended in which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Totals {
-    pub header: i64,
-    pub blank: i64,
-    pub created: i64,
-    pub updated: i64,
-    pub unchanged: i64,
-    pub skipped: i64,
-    pub rejected: i64,
-}
-
-impl Totals {
-    /// Every line of the file, the header too.
-    pub fn lines(&self) -> i64 {
-        self.header + self.blank + self.created + self.updated + self.unchanged + self.skipped + self.rejected
-    }
-
-    /// Counts the outcomes kept for each line.
-    pub fn recount(import: i64, conn: &mut Conn) -> QueryResult<Totals> {
-        let counted: Vec<(String, i64)> = import_lines::table
-            .filter(import_lines::import_id.eq(import))
-            .group_by(import_lines::outcome)
-            .select((import_lines::outcome, count_star()))
-            .load(conn)?;
-        let of = |key: &str| counted.iter().find(|(outcome, _)| outcome == key).map_or(0, |(_, n)| *n);
-        Ok(Totals {
-            header: 1,
-            blank: of("blank"),
-            created: of("created"),
-            updated: of("updated"),
-            unchanged: of("unchanged"),
-            skipped: of("skipped"),
-            rejected: of("rejected"),
-        })
-    }
-}
-
-/// `21 lines = 1 header + 0 blank + 20 created + …`
-impl fmt::Display for Totals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Totals { header, blank, created, updated, unchanged, skipped, rejected } = self;
-        write!(
-            f,
-            "{} lines = {header} header + {blank} blank + {created} created + {updated} updated + {unchanged} unchanged \
-             + {skipped} skipped + {rejected} rejected",
-            self.lines()
-        )
-    }
-}
+use std::path::PathBuf;
 
 /// One import.
 #[derive(Clone, Debug)]
@@ -133,7 +65,28 @@ pub struct Import {
     pub finished_at: Option<NaiveDateTime>,
     /// Why it failed.
     pub message: Option<String>,
+    /// What its lines came to; of one that was only [checked](State::Checked), what they would.
     pub totals: Totals,
+    /// Lines that have ended in an outcome: whoever goes on with it begins after them.
+    pub settled: i64,
+    /// What the file was when it was uploaded: the same is imported.
+    pub sha256: String,
+    /// Where it waits.
+    pub path: Option<PathBuf>,
+    /// The one moment that all lines are stamped with.
+    pub began_at: Option<NaiveDateTime>,
+    /// The highest customer number then.
+    pub last_known: i64,
+    /// Bytes of the file, read so far.
+    pub bytes: u64,
+    /// The line that was undone last.
+    pub reached: i64,
+    /// Of those that were created or updated, as many are again as they were,
+    pub restored: i64,
+    /// and as many are not, because something was changed since.
+    pub kept: i64,
+    pub undone_at: Option<NaiveDateTime>,
+    pub undone_by: Option<String>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -155,14 +108,25 @@ struct Row {
     unchanged: i64,
     skipped: i64,
     rejected: i64,
+    sha256: String,
+    path: Option<String>,
+    began_at: Option<NaiveDateTime>,
+    last_known: i64,
+    bytes: i64,
+    reached: i64,
+    restored: i64,
+    kept: i64,
+    undone_at: Option<NaiveDateTime>,
+    undone_by: Option<String>,
 }
 
 impl From<Row> for Import {
     fn from(row: Row) -> Import {
+        let state = State::parse(&row.state);
         Import {
             id: row.id,
             file_name: row.file_name,
-            state: State::parse(&row.state),
+            state,
             // A plan that an older Muster kept in other words is shown as an empty one.
             plan: serde_json::from_str(&row.plan).unwrap_or_default(),
             actor: row.actor,
@@ -171,7 +135,7 @@ impl From<Row> for Import {
             finished_at: row.finished_at,
             message: row.message,
             totals: Totals {
-                header: i64::from(row.lines > 0),
+                header: i64::from(state != State::Uploaded),
                 blank: row.blank,
                 created: row.created,
                 updated: row.updated,
@@ -179,6 +143,17 @@ impl From<Row> for Import {
                 skipped: row.skipped,
                 rejected: row.rejected,
             },
+            settled: row.lines,
+            sha256: row.sha256,
+            path: row.path.map(PathBuf::from),
+            began_at: row.began_at,
+            last_known: row.last_known,
+            bytes: u64::try_from(row.bytes).unwrap_or_default(),
+            reached: row.reached,
+            restored: row.restored,
+            kept: row.kept,
+            undone_at: row.undone_at,
+            undone_by: row.undone_by,
         }
     }
 }
@@ -202,12 +177,20 @@ impl Remark {
     }
 }
 
+/// A file that came to be imported.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    pub name: String,
+    pub sha256: String,
+    /// Where it waits, if that is known already.
+    pub path: Option<PathBuf>,
+}
+
 impl Import {
     /// A file that is here and not imported yet.
     pub fn create(
-        file_name: &str,
+        file: &Incoming,
         plan: &Plan,
-        state: State,
         caller: &Caller,
         clock: &Clock,
         conn: &mut Conn,
@@ -215,16 +198,60 @@ impl Import {
         let id: i64 = diesel::insert_into(imports::table)
             .values((
                 imports::kind.eq(plan.subject.key()),
-                imports::file_name.eq(file_name),
-                imports::state.eq(state.key()),
+                imports::file_name.eq(&file.name),
+                imports::state.eq(State::Uploaded.key()),
                 imports::plan.eq(written(plan)?),
                 imports::actor.eq(&caller.name),
                 imports::agent_id.eq(caller.agent_id),
                 imports::created_at.eq(clock.stamp()),
+                imports::sha256.eq(&file.sha256),
+                imports::shape.eq(plan.likeness()),
+                imports::path.eq(file.path.as_ref().map(|path| path.to_string_lossy().into_owned())),
             ))
             .returning(imports::id)
             .get_result(conn)?;
         Import::find(id, conn)?.ok_or(diesel::result::Error::NotFound)
+    }
+
+    /// One that is only tried out, of a file nobody uploaded.
+    pub fn imagined(file: &Incoming, plan: &Plan) -> Import {
+        Import {
+            id: 0,
+            file_name: file.name.clone(),
+            state: State::Checking,
+            plan: plan.clone(),
+            actor: String::new(),
+            agent_id: None,
+            created_at: NaiveDateTime::default(),
+            finished_at: None,
+            message: None,
+            totals: Totals::default(),
+            settled: 0,
+            sha256: file.sha256.clone(),
+            path: file.path.clone(),
+            began_at: None,
+            last_known: 0,
+            bytes: 0,
+            reached: 0,
+            restored: 0,
+            kept: 0,
+            undone_at: None,
+            undone_by: None,
+        }
+    }
+
+    /// One of the same file with the same plan that was begun and is not at its end.
+    pub fn unfinished(file: &Incoming, plan: &Plan, conn: &mut Conn) -> QueryResult<Option<Import>> {
+        let row = imports::table
+            .filter(imports::state.eq(State::Running.key()))
+            .filter(imports::sha256.eq(&file.sha256))
+            .filter(imports::path.eq(file.path.as_ref().map(|path| path.to_string_lossy().into_owned())))
+            .filter(imports::plan.eq(written(plan)?))
+            .order(imports::id)
+            .select(Row::as_select())
+            .first(conn)
+            .optional()?;
+        Ok(row.map(Import::from))
     }
 
     pub fn find(id: i64, conn: &mut Conn) -> QueryResult<Option<Import>> {
@@ -238,59 +265,22 @@ impl Import {
         Ok(rows.into_iter().map(Import::from).collect())
     }
 
-    /// Keeps a changed plan; false when the import is no longer waiting for one.
-    pub fn replan(&self, plan: &Plan, conn: &mut Conn) -> QueryResult<bool> {
-        let waiting = imports::table.find(self.id).filter(imports::state.eq(State::Uploaded.key()));
-        Ok(diesel::update(waiting).set(imports::plan.eq(written(plan)?)).execute(conn)? == 1)
-    }
-
-    /// From uploaded to running, once: of two people who press the button, one starts it.
-    pub fn start(&self, conn: &mut Conn) -> QueryResult<bool> {
-        let waiting = imports::table.find(self.id).filter(imports::state.eq(State::Uploaded.key()));
-        Ok(diesel::update(waiting).set(imports::state.eq(State::Running.key())).execute(conn)? == 1)
-    }
-
-    /// The end, with totals that were recounted.
-    pub fn finish(&self, totals: &Totals, clock: &Clock, conn: &mut Conn) -> QueryResult<()> {
-        diesel::update(imports::table.find(self.id))
-            .set((
-                imports::state.eq(State::Done.key()),
-                imports::finished_at.eq(Some(clock.stamp())),
-                imports::message.eq(None::<String>),
-                imports::lines.eq(totals.lines()),
-                imports::blank.eq(totals.blank),
-                imports::created.eq(totals.created),
-                imports::updated.eq(totals.updated),
-                imports::unchanged.eq(totals.unchanged),
-                imports::skipped.eq(totals.skipped),
-                imports::rejected.eq(totals.rejected),
-            ))
-            .execute(conn)?;
-        Ok(())
-    }
-
-    /// The end before the end of the file. What landed stays and is counted.
-    pub fn fail(&self, why: &str, clock: &Clock, conn: &mut Conn) -> QueryResult<()> {
-        diesel::update(imports::table.find(self.id))
-            .set((
-                imports::state.eq(State::Failed.key()),
-                imports::finished_at.eq(Some(clock.stamp())),
-                imports::message.eq(Some(why)),
-            ))
-            .execute(conn)?;
-        Ok(())
+    /// How the last file with these columns was imported: the next one is likely meant in the same way.
+    pub fn like(plan: &Plan, conn: &mut Conn) -> QueryResult<Option<Import>> {
+        let row = imports::table
+            .filter(imports::shape.eq(plan.likeness()))
+            .filter(imports::state.ne_all(State::WAITING.map(State::key)))
+            .order(imports::id.desc())
+            .select(Row::as_select())
+            .first(conn)
+            .optional()?;
+        Ok(row.map(Import::from))
     }
 
     /// That somebody imported, what and how, is kept beside other things worth remembering.
-    pub fn audit(&self, caller: &Caller, conn: &mut Conn) -> QueryResult<()> {
+    pub fn audit(&self, action: &str, caller: &Caller, conn: &mut Conn) -> QueryResult<()> {
         let details = serde_json::json!({ "file": self.file_name, "plan": self.plan });
-        audit(conn, caller, "import.run", &format!("import {}", self.id), &details)
-    }
-
-    /// An import nobody carried out is forgotten.
-    pub fn discard(&self, conn: &mut Conn) -> QueryResult<bool> {
-        let waiting = imports::table.find(self.id).filter(imports::state.eq(State::Uploaded.key()));
-        Ok(diesel::delete(waiting).execute(conn)? == 1)
+        audit(conn, caller, action, &format!("import {}", self.id), &details)
     }
 
     /// What there is to tell about lines after `after`, rejections first or notes: `kind` is one of [`outcome::Remark`]'s.
@@ -312,20 +302,6 @@ impl Import {
             .count()
             .get_result(conn)
     }
-}
-
-/// Imports that were running when Muster stopped did not finish: says so, once, at the next start.
-pub fn recover(clock: &Clock, conn: &mut Conn) -> QueryResult<usize> {
-    diesel::update(imports::table.filter(imports::state.eq(State::Running.key())))
-        .set((
-            imports::state.eq(State::Failed.key()),
-            imports::finished_at.eq(Some(clock.stamp())),
-            imports::message.eq(Some(
-                "Muster was stopped while this import ran. The lines counted here have landed; import the file again \
-                 for the rest, what has landed stays unchanged",
-            )),
-        ))
-        .execute(conn)
 }
 
 fn written(plan: &Plan) -> QueryResult<String> {

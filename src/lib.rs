@@ -17,6 +17,7 @@ pub mod exports;
 pub mod filters;
 pub mod fold;
 pub mod imports;
+pub mod jobs;
 mod naming;
 pub mod purchases;
 pub mod segments;

@@ -53,6 +53,7 @@ struct NewPurchase<'a> {
     amount: i64,
     currency: &'a str,
     purchased_at: NaiveDateTime,
+    import_id: Option<i64>,
 }
 
 impl Bought {
@@ -65,6 +66,7 @@ impl Bought {
             amount: self.amount,
             currency: &self.currency,
             purchased_at: self.at,
+            import_id: None,
         }
     }
 }
@@ -112,15 +114,15 @@ fn known(bought: &Bought, conn: &mut Conn) -> QueryResult<Option<Purchase>> {
     Ok(found.map(|(id, customer_id, bought)| Purchase { id, customer_id, bought }))
 }
 
-/// Keeps many purchases that are known to be new, each with its customer's id.
-pub fn record_all(bought: &[(i64, Bought)], conn: &mut Conn) -> QueryResult<()> {
+/// Keeps many purchases that are known to be new, each with its customer's id; and which import brought them.
+pub fn record_all(bought: &[(i64, Bought)], import: Option<i64>, conn: &mut Conn) -> QueryResult<()> {
     // A file names the same few products again and again, and folding is what takes long.
     let mut folded: HashMap<&str, String> = HashMap::new();
     let mut rows = Vec::with_capacity(bought.len());
     for (customer_id, bought) in bought {
         let product = bought.product.as_deref();
         let product = product.map(|product| folded.entry(product).or_insert_with(|| fold(product)).clone());
-        rows.push(bought.of(*customer_id, product));
+        rows.push(NewPurchase { import_id: import, ..bought.of(*customer_id, product) });
     }
     for some in rows.chunks(CHUNK) {
         each!(conn, c => diesel::insert_into(purchases::table).values(some).execute(c))?;

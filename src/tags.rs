@@ -32,6 +32,7 @@ pub mod put;
 pub mod suggest;
 pub mod taggings;
 pub mod told;
+pub mod undo;
 pub mod uses;
 
 pub use put::{add, add_to, put_on, remove, remove_from, take_off};

@@ -23,10 +23,10 @@ const CHUNK: usize = 500;
 
 /// A row of a table, read, kept as JSON and written again.
 macro_rules! row {
-    ($name:ident of $table:ident { $($field:ident: $type:ty),* $(,)? }) => {
+    ($name:ident of $table:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
         #[derive(Clone, Debug, Queryable, Selectable, Insertable, Serialize, Deserialize)]
         #[diesel(table_name = $table, treat_none_as_default_value = false)]
-        struct $name { $($field: $type),* }
+        struct $name { $($(#[$meta])* $field: $type),* }
 
         impl $name {
             fn write(rows: &[$name], conn: &mut Conn) -> QueryResult<()> {
@@ -60,6 +60,7 @@ row!(PastTagging of past_taggings {
 row!(Purchase of purchases {
     id: i64, external_id: Option<String>, customer_id: i64, product: Option<String>, product_folded: Option<String>,
     amount: i64, currency: String, purchased_at: NaiveDateTime,
+    #[serde(default)] import_id: Option<i64>,
 });
 row!(Member of segment_members { segment_id: i64, customer_id: i64, added_at: NaiveDateTime });
 row!(Pin of segment_pins {

@@ -8,15 +8,13 @@ use super::{Action, Outcome, State, What, deleting, fields, joining};
 use crate::db::nodes::Among;
 use crate::db::schema::{bulk_actions, customers};
 use crate::db::{self, Conn, Db, Trouble, dialect};
+use crate::jobs::{HELD, Pace};
 use crate::workspace::stamp;
-use chrono::{NaiveDateTime, TimeDelta, Utc};
+use chrono::{NaiveDateTime, Utc};
 use diesel::prelude::*;
 use roaring::RoaringBitmap;
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
-
-/// How long an action stays with whoever works on it and is not heard of.
-pub const HELD: TimeDelta = TimeDelta::seconds(15);
+use std::time::Instant;
 
 const FIRST: usize = 200;
 /// A batch has its own cost, however few it takes: less than this, and little else would be done.
@@ -41,26 +39,6 @@ impl Batch<'_> {
             .set(customers::updated_at.eq(self.at))
             .execute(conn)
             .map(drop)
-    }
-}
-
-/// How many customers a batch takes: as many as the last one shows to fit into the time that others may wait.
-struct Pace {
-    size: usize,
-    aim: Duration,
-}
-
-impl Pace {
-    fn took(&mut self, time: Duration) {
-        let fits = self.size as f64 * self.aim.as_secs_f64() / time.as_secs_f64().max(0.000_1);
-        // It grows carefully, and shrinks at once.
-        let most = self.size.saturating_mul(2);
-        self.size = (fits as usize).clamp(LEAST.min(most), most).min(MOST);
-    }
-
-    /// Others were in the way.
-    fn less(&mut self) {
-        self.size = (self.size / 2).max(LEAST.min(self.size));
     }
 }
 
@@ -106,8 +84,8 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
         let action = Action::find(id, conn)?.ok_or(diesel::result::Error::NotFound)?;
         Ok(action.whom(conn)?)
     })?;
-    let dialect::Manners { batch, rest } = dialect::manners(&conn);
-    let (mut pace, mut attempts) = (Pace { size: FIRST, aim: batch }, 0);
+    let manners = dialect::manners(&conn);
+    let (mut pace, mut attempts) = (Pace::new(&manners, FIRST, LEAST, MOST), 0);
     loop {
         let turn = db.following().turn();
         // Others wait from when the lock is had until everything is kept.
@@ -134,7 +112,7 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
             }
             Err(trouble) => return Err(trouble),
         }
-        turn.rest(rest);
+        turn.rest(manners.rest);
         db.following().let_follow();
     }
 }
@@ -307,25 +285,4 @@ fn pass_over(id: i64, holder: &str, whom: &RoaringBitmap, conn: &mut Conn) -> Re
         .set((bulk_actions::kept.eq(bulk_actions::kept + 1), bulk_actions::reached.eq(customer)))
         .execute(conn)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_takes_as_long_as_others_may_wait() {
-        let mut pace = Pace { size: 200, aim: Duration::from_millis(50) };
-        pace.took(Duration::from_millis(5));
-        assert_eq!(pace.size, 400, "it grows carefully");
-        pace.took(Duration::from_millis(160));
-        assert_eq!(pace.size, 125, "and shrinks at once");
-        pace.took(Duration::from_secs(60));
-        assert_eq!(pace.size, LEAST, "but something is done each time");
-        pace.size = 1;
-        pace.took(Duration::from_secs(60));
-        assert_eq!(pace.size, 2, "after one by herself it feels its way");
-        (0..40).for_each(|_| pace.took(Duration::ZERO));
-        assert_eq!(pace.size, MOST);
-    }
 }

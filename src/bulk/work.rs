@@ -3,33 +3,20 @@
 use super::{State, UNDO_DAYS, run};
 use crate::db::schema::{bulk_actions, bulk_items};
 use crate::db::{Conn, Db, Trouble};
+use crate::jobs;
 use crate::workspace::stamp;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
-use std::time::Duration;
 
-/// How often it is looked for actions that nobody works on.
-const EVERY: Duration = Duration::from_secs(2);
 /// How many rows of old actions are forgotten in one transaction.
 const FORGOTTEN: i64 = 2_000;
 
-/// A name nobody else has, for whoever works on an action.
-fn holder() -> String {
-    let mut bytes = [0; 12];
-    if getrandom::fill(&mut bytes).is_err() {
-        return format!("{}-{:?}", std::process::id(), std::time::Instant::now());
-    }
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
 /// Works an action off on the calling thread, unless somebody else does.
 pub fn now(id: i64, db: &Db) -> Result<bool, Trouble> {
-    run::work(id, &holder(), db)
+    run::work(id, &jobs::holder(), db)
 }
 
-/// Works an action off on a thread of its own. If that cannot be had, [`keep`] finds the action.
+/// Works an action off on a thread of its own. If that cannot be had, [`look`] finds the action.
 pub fn begin(id: i64, db: Db) {
     let begun = std::thread::Builder::new().name(format!("bulk {id}")).spawn(move || {
         if let Err(error) = now(id, &db) {
@@ -41,22 +28,8 @@ pub fn begin(id: i64, db: Db) {
     }
 }
 
-/// As long as the server runs: goes on with what others left, and forgets what is too old to be undone.
-pub async fn keep(db: Db) {
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let db = db.clone();
-        let done = actix_web::web::block(move || look(&db));
-        match done.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "bulk actions could not be looked after"),
-            // The workers are gone: the server stops.
-            Err(_) => return,
-        }
-    }
-}
-
-fn look(db: &Db) -> Result<(), Trouble> {
+/// Goes on with what others left, and forgets what is too old to be undone.
+pub fn look(db: &Db) -> Result<(), Trouble> {
     if let Some(id) = db.read_now::<_, Trouble>(|conn| Ok(run::abandoned(conn)?))? {
         begin(id, db.clone());
     }

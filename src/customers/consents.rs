@@ -42,7 +42,7 @@ impl Channel {
 }
 
 /// What she said about a channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Consent {
     OptedIn,
     OptedOut,

@@ -94,6 +94,16 @@ pub fn manners(conn: &Conn) -> Manners {
     Manners { batch: Duration::from_millis(batch), rest: Duration::from_millis(rest) }
 }
 
+/// For a connection that writes much from now on, or no more. SQLite keeps the pages it changes in the memory of the
+/// connection until they are written, and copies them from its log to the file now and then: both pay in larger pieces.
+pub fn write_much(much: bool, conn: &mut Conn) -> QueryResult<()> {
+    match (conn, much) {
+        (Conn::Sqlite(c), true) => c.batch_execute("PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=10000"),
+        (Conn::Sqlite(c), false) => c.batch_execute("PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000"),
+        (Conn::Postgres(_), _) => Ok(()),
+    }
+}
+
 /// Two writers were in each other's way and this one was sent back: trying again is all there is to do.
 pub fn collided(trouble: &Trouble) -> bool {
     match trouble {

@@ -3,7 +3,7 @@
 use super::changes::Mark;
 use super::{Conn, Db, Trouble};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -27,6 +27,7 @@ pub struct Following {
     followed: Mutex<Option<u64>>,
     moved: Condvar,
     turn: Mutex<()>,
+    waiting: AtomicUsize,
 }
 
 /// Somebody's turn to write much.
@@ -44,6 +45,19 @@ impl Following {
     pub(super) fn wrote(&self) {
         self.writes.fetch_add(1, Ordering::Release);
         self.written.notify_one();
+    }
+
+    /// Somebody begins to write, and may have to wait for the lock; to be told of the end by [`Following::has_lock`].
+    pub(super) fn wants_lock(&self) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+    }
+    pub(super) fn has_lock(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Somebody else of this process waits to write.
+    pub fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     /// Waits until something is written. What other processes write does not wake it.

@@ -81,7 +81,7 @@ diesel::table! { segment_moves (segment_id, step, customer_id) {
 diesel::table! { purchases (id) {
     id -> BigInt, external_id -> Nullable<Text>, customer_id -> BigInt,
     product -> Nullable<Text>, product_folded -> Nullable<Text>,
-    amount -> BigInt, currency -> Text, purchased_at -> Timestamp,
+    amount -> BigInt, currency -> Text, purchased_at -> Timestamp, import_id -> Nullable<BigInt>,
 } }
 diesel::table! { custom_fields (id) {
     id -> BigInt, key -> Text, label -> Text, kind -> Text, choices -> Text,
@@ -98,7 +98,16 @@ diesel::table! { imports (id) {
     id -> BigInt, kind -> Text, file_name -> Text, state -> Text, plan -> Text, actor -> Text,
     agent_id -> Nullable<BigInt>, created_at -> Timestamp, finished_at -> Nullable<Timestamp>, message -> Nullable<Text>,
     lines -> BigInt, blank -> BigInt, created -> BigInt, updated -> BigInt, unchanged -> BigInt, skipped -> BigInt,
-    rejected -> BigInt,
+    rejected -> BigInt, sha256 -> Text, shape -> Text, path -> Nullable<Text>, began_at -> Nullable<Timestamp>,
+    last_known -> BigInt, bytes -> BigInt, reached -> BigInt, restored -> BigInt, kept -> BigInt,
+    undone_at -> Nullable<Timestamp>, undone_by -> Nullable<Text>, held_by -> Nullable<Text>,
+    held_until -> Nullable<Timestamp>,
+} }
+diesel::table! { import_changes (import_id, line) {
+    import_id -> BigInt, line -> BigInt, customer_id -> BigInt, changes -> Text,
+} }
+diesel::table! { import_corrections (import_id, line) {
+    import_id -> BigInt, line -> BigInt, record -> Text, actor -> Text, at -> Timestamp,
 } }
 diesel::table! { import_remarks (id) {
     id -> BigInt, import_id -> BigInt, line -> BigInt, outcome -> Text, column_name -> Text, value -> Text,
@@ -151,6 +160,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     imports,
     import_remarks,
     import_lines,
+    import_changes,
+    import_corrections,
     bulk_actions,
     bulk_items,
 );

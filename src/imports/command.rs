@@ -1,19 +1,22 @@
 //! `muster import customers` and `muster import purchases`: the same import as the page's, with a progress bar.
 
 use super::plan::{Key, Mode, Plan, TagMode, Unknown};
-use super::run::{self, Progress, Steps, Stopped};
+use super::run::{self, Progress, Stopped};
+use super::scratch::Scratch;
 use super::shape::Unreadable;
-use super::{Import, State, Subject, Totals, outcome, preview};
+use super::{Import, Incoming, Subject, Totals, files, outcome, preview, rehearsal, work};
 use crate::agents::Caller;
 use crate::cli::ImportFile;
 use crate::custom_fields::{CustomField, Problem};
 use crate::db::{Conn, Db, Trouble};
+use crate::jobs;
 use crate::workspace::Workspace;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// How many reasons are printed; the rest is in the report.
 const PRINTED: i64 = 20;
@@ -30,10 +33,9 @@ pub fn import(subject: Subject, db: &Db, asked: &ImportFile) -> anyhow::Result<E
         eprintln!("muster: not imported: {}", plan.left_out().join(", "));
     }
     let bar = bar(plan.size);
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let done = match asked.dry_run {
-        true => rehearse(&name, &plan, path, &bar, db),
-        false => commit(&name, &plan, path, &bar, db),
+        true => rehearse(&plan, path, &bar, db),
+        false => commit(&plan, path, &bar, db),
     };
     bar.finish_and_clear();
     let (id, totals, reasons) = done.with_context(|| path.display().to_string())?;
@@ -66,18 +68,79 @@ fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField
 
 type Done = (Option<i64>, Totals, Vec<String>);
 
-fn commit(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
-    let import = db.write_now::<_, Stopped>(|conn| {
-        let clock = Workspace::load(conn)?.clock();
-        plan.make_fields(clock.stamp(), conn)?;
-        let caller = Caller::command_line();
-        let import = Import::create(name, plan, State::Running, &caller, &clock, conn)?;
-        import.audit(&caller, conn)?;
-        Ok(import)
-    })?;
-    let totals = run::carry_out(&import, path, db, &mut |progress| show(bar, progress))?;
+/// The file under the address by which any process finds it again.
+fn incoming(path: &Path) -> Result<Incoming, Stopped> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let path = std::fs::canonicalize(path)?;
+    Ok(Incoming { name, sha256: files::sha256(&path)?, path: Some(path) })
+}
+
+fn commit(plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
+    let file = incoming(path)?;
+    let begun = db.read_now::<_, Stopped>(|conn| Ok(Import::unfinished(&file, plan, conn)?))?;
+    let id = match begun {
+        Some(import) => {
+            eprintln!("muster: goes on with import {}, of which {} lines have landed", import.id, import.settled);
+            import.id
+        }
+        None => db.write_now::<_, Stopped>(|conn| {
+            let clock = Workspace::load(conn)?.clock();
+            plan.make_fields(clock.stamp(), conn)?;
+            let caller = Caller::command_line();
+            let import = Import::create(&file, plan, &caller, &clock, conn)?;
+            import.start(&clock, conn)?;
+            import.audit("import.run", &caller, conn)?;
+            Ok(import.id)
+        })?,
+    };
+    let holder = jobs::holder();
+    let import = taken(id, &holder, db)?;
+    let totals = run::carry_out(&import, path, &holder, db, &mut |progress| show(bar, progress))?;
     let reasons = db.read_now(|conn| reasons(&import, conn))?;
     Ok((Some(import.id), totals, reasons))
+}
+
+/// Waits until the process that began it is known to be gone.
+fn taken(id: i64, holder: &str, db: &Db) -> Result<Import, Stopped> {
+    let late = Instant::now() + Duration::from_secs(20);
+    loop {
+        let held = db.write_now::<_, Stopped>(|conn| match Import::hold(id, holder, conn)? {
+            true => Ok(Import::find(id, conn)?),
+            false => Ok(None),
+        })?;
+        match held {
+            Some(import) => return Ok(import),
+            None if Instant::now() > late => return Err(Stopped::Taken),
+            None => std::thread::sleep(Duration::from_millis(300)),
+        }
+    }
+}
+
+/// Undoes an import and says how far. Exit 0, or 2 if something was left as it is.
+pub fn undo(id: i64, db: &Db) -> anyhow::Result<ExitCode> {
+    let caller = Caller::command_line();
+    db.write_now::<_, Trouble>(|conn| {
+        let Some(import) = Import::find(id, conn)? else { return Ok(Err(format!("there is no import {id}"))) };
+        let clock = Workspace::load(conn)?.clock();
+        Ok(import.undo(&caller, &clock, conn)?)
+    })?
+    .map_err(|reason| anyhow!(reason))?;
+    work::now(id, db)?;
+    let (import, kept) = db.read_now::<_, Trouble>(|conn| {
+        let import = Import::find(id, conn)?.ok_or(diesel::result::Error::NotFound)?;
+        let kept = import.remarks(outcome::Remark::KEPT, 0, PRINTED, conn)?;
+        Ok((import, kept))
+    })?;
+    for remark in kept {
+        eprintln!("line {}{}: {}", remark.line, spaced(&remark.column_name), remark.reason);
+    }
+    println!("{:>10} lines are undone", import.restored);
+    println!("{:>10} lines were left as they are, or in part", import.kept);
+    Ok(if import.kept > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn spaced(column: &str) -> String {
+    if column.is_empty() { String::new() } else { format!(", {column}") }
 }
 
 impl From<Problem> for Stopped {
@@ -89,33 +152,17 @@ impl From<Problem> for Stopped {
     }
 }
 
-/// What the rehearsal leaves behind is taken back, whatever it came to.
-enum Back {
-    Done(Box<Done>),
-    Stopped(Stopped),
-}
-impl From<Trouble> for Back {
-    fn from(trouble: Trouble) -> Self {
-        Back::Stopped(trouble.into())
-    }
-}
-
-fn rehearse(name: &str, plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
-    let back = db.write_now::<(), Back>(|conn| {
-        let mut all = || {
-            let clock = Workspace::load(conn)?.clock();
-            plan.make_fields(clock.stamp(), conn)?;
-            let import = Import::create(name, plan, State::Running, &Caller::command_line(), &clock, conn)?;
-            let totals = run::run(&import, path, Steps::Within, conn, &mut |progress| show(bar, progress))?;
-            Ok((None, totals, reasons(&import, conn)?))
-        };
-        Err(all().map_or_else(Back::Stopped, |done| Back::Done(Box::new(done))))
-    });
-    match back {
-        Err(Back::Done(done)) => Ok(*done),
-        Err(Back::Stopped(stopped)) => Err(stopped),
-        Ok(()) => Err(Stopped::Miscounted("the dry run was not taken back".into())),
-    }
+fn rehearse(plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
+    let folder = tempfile::tempdir()?;
+    let tried = folder.path().join("tried");
+    let import = Import::imagined(&incoming(path)?, plan);
+    let mut progress = |progress| {
+        show(bar, progress);
+        Ok(true)
+    };
+    let totals = rehearsal::rehearse(&import, path, &tried, db, &mut progress)?;
+    let mut scratch = Scratch::open(&tried).map_err(|error| Stopped::Miscounted(error.to_string()))?;
+    Ok((None, totals, reasons(&import, &mut scratch.conn)?))
 }
 
 /// Why lines were rejected, and what is worth knowing of those that landed; each up to a screenful.

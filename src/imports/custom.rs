@@ -140,6 +140,20 @@ impl Plan {
         }
     }
 
+    /// Why the fields that columns are to become cannot be made, in one sentence.
+    pub(super) fn check_made(&self, fields: &[CustomField]) -> Result<(), String> {
+        for (place, custom) in self.custom.iter().enumerate() {
+            if custom.make.is_none() || !self.has(Field::Custom(place)) {
+                continue;
+            }
+            clean_key(&custom.key)?;
+            if let Some(field) = fields.iter().find(|field| field.key == custom.key) {
+                return Err(format!("There is a field {} already: {}.", field.name(), field.label));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the fields that columns become and that are not there yet.
     pub fn make_fields(&self, at: NaiveDateTime, conn: &mut Conn) -> Result<(), Problem> {
         for (place, custom) in self.custom.iter().enumerate() {

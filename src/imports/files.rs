@@ -3,9 +3,8 @@
 use super::{Import, State};
 use crate::config::Config;
 use crate::db::{Address, Conn, Db};
-use crate::workspace::Clock;
 use sha2::{Digest, Sha256};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The folder for uploads: as configured, or beside a SQLite database, or the system's temporary folder. Each database
@@ -39,7 +38,11 @@ pub fn begin(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 /// The name is ours, whatever the file was called.
 pub fn path(folder: &Path, import: i64) -> PathBuf {
-    folder.join(format!("import-{import}.csv"))
+    folder.join(uploaded(import))
+}
+
+fn uploaded(import: i64) -> String {
+    format!("import-{import}.csv")
 }
 
 /// Gone already is as good.
@@ -51,15 +54,45 @@ pub fn remove(path: &Path) {
     }
 }
 
-/// At the start: imports that were running are told to have stopped, and files nobody will import are removed.
-pub fn tidy(folder: &Path, clock: &Clock, conn: &mut Conn) -> diesel::QueryResult<()> {
-    super::recover(clock, conn)?;
+/// The file of an import that came by upload is ours to remove; one that was named on the command line is not.
+pub fn remove_upload(import: &Import) {
+    let Some(path) = &import.path else { return };
+    if path.file_name().is_some_and(|name| name.to_string_lossy() == uploaded(import.id)) {
+        remove(path);
+        remove(&rehearsal(path));
+    }
+}
+
+/// Beside a file, what came of trying it out.
+pub fn rehearsal(path: &Path) -> PathBuf {
+    path.with_extension("tried")
+}
+
+/// What the file is, in 64 letters. Read in pieces.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    let (mut file, mut hasher, mut piece) = (std::fs::File::open(path)?, Sha256::new(), vec![0; 256 << 10]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(spelled(hasher)),
+            read => hasher.update(&piece[..read]),
+        }
+    }
+}
+
+pub fn spelled(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// At the start: files that nobody will import are removed.
+pub fn tidy(folder: &Path, conn: &mut Conn) -> diesel::QueryResult<()> {
     let Ok(files) = std::fs::read_dir(folder) else { return Ok(()) };
     for file in files.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
-        let id = name.strip_prefix("import-").and_then(|rest| rest.strip_suffix(".csv")).and_then(|id| id.parse().ok());
+        let stem = name.strip_prefix("import-").and_then(|rest| rest.split_once('.'));
+        let id = stem.and_then(|(id, _)| id.parse().ok());
         let waits = match id {
-            Some(id) => Import::find(id, conn)?.is_some_and(|import| import.state == State::Uploaded),
+            Some(id) => Import::find(id, conn)?
+                .is_some_and(|import| import.state.is_waiting() || import.state == State::Running),
             None => false,
         };
         if !waits && (id.is_some() || name.starts_with("upload-")) {

@@ -4,6 +4,10 @@ use super::plan::{Key, Mode, Plan, TagMode, Unknown};
 use super::shape::Chosen;
 use crate::custom_fields::CustomField;
 use crate::fold::filled;
+use std::collections::BTreeMap;
+
+/// What was typed, by line and by place among the columns.
+pub type Cells = BTreeMap<i64, BTreeMap<usize, String>>;
 
 /// The fields of a posted form, in order.
 pub struct Typed(Vec<(String, String)>);
@@ -51,6 +55,25 @@ impl Typed {
         plan.tag = tags.split(';').filter_map(filled).collect();
         let confirmed = self.get("proven").is_some();
         plan.consent_proof = self.get("proof").and_then(filled).filter(|_| confirmed);
+    }
+
+    /// It says what columns become.
+    pub fn has_columns(&self) -> bool {
+        self.0.iter().any(|(name, _)| name.starts_with("column."))
+    }
+
+    /// What was typed into rejected lines: by line, by place among the columns. Named `cell.LINE.PLACE`.
+    pub fn cells(&self) -> Cells {
+        let mut cells = Cells::new();
+        for (name, value) in &self.0 {
+            let place = name.strip_prefix("cell.").and_then(|place| place.split_once('.'));
+            if let Some((line, at)) = place
+                && let (Ok(line), Ok(at)) = (line.parse(), at.parse())
+            {
+                cells.entry(line).or_default().insert(at, value.clone());
+            }
+        }
+        cells
     }
 
     /// The box was ticked and the proof left out, or the other way round.

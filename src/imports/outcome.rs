@@ -1,5 +1,6 @@
 //! What becomes of a line: exactly one outcome, and what is worth telling about it.
 
+use super::difference::Difference;
 use super::lines::Fault;
 use super::plan::Plan;
 use super::reader::Cells;
@@ -46,6 +47,8 @@ impl Remark {
     pub const REJECTED: &'static str = "rejected";
     /// On a line that landed.
     pub const NOTE: &'static str = "note";
+    /// On one that was not undone, or not wholly.
+    pub const KEPT: &'static str = "kept";
 
     /// About one cell of a line that landed, or about the whole of it.
     pub fn note(cells: &Cells, at: Option<usize>, reason: String, plan: &Plan) -> Remark {
@@ -67,12 +70,14 @@ pub struct Settled {
     /// Whom it was about.
     pub customer: Option<i64>,
     pub remarks: Vec<Remark>,
+    /// What it changed about somebody who was there.
+    pub changes: Vec<Difference>,
 }
 
 impl Settled {
     /// With nothing to tell.
     pub fn plain(number: i64, outcome: Outcome) -> Settled {
-        Settled { number, outcome, customer: None, remarks: Vec::new() }
+        Settled { number, outcome, customer: None, remarks: Vec::new(), changes: Vec::new() }
     }
 }
 

@@ -1,21 +1,25 @@
 //! The customers a batch of lines is about: found by their keys, changed in memory line by line, written once.
 
+use super::Import;
 use super::lines::Wish;
 use super::plan::Key;
+use super::scratch::Scratch;
 use crate::custom_fields::{self, CustomField};
 use crate::customers::{Channel, Consent, Customer, Draft};
 use crate::db::Conn;
 use crate::db::schema::{consents, customers, import_lines, taggings};
 use crate::tags::{self, Mark, Source};
+use crate::workspace::Workspace;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many values one question to the database carries.
 pub const CHUNK: usize = 500;
 
 /// A customer as she was stored, or as she is to be.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub draft: Draft,
     pub consents: [Consent; 3],
@@ -54,22 +58,24 @@ fn place(channel: Channel) -> usize {
 
 /// One customer of the batch.
 pub struct Person {
-    /// `None` until she is written.
+    /// `None` until she is written; below 0 while that is only tried out.
     pub id: Option<i64>,
     /// As the database has her; `None` for a new one.
     pub stored: Option<State>,
     pub now: State,
     /// The last line of the file before this one that was about her.
     pub line: Option<i64>,
+    /// When she was changed last, as the database has it.
+    pub updated_at: Option<NaiveDateTime>,
 }
 
 impl Person {
     /// `#12`, or `line 7` while she has no number yet.
     pub fn called(&self) -> String {
         match (self.id, self.line) {
-            (Some(id), _) => format!("#{id}"),
-            (None, Some(line)) => format!("line {line}"),
-            (None, None) => "a new customer".into(),
+            (Some(id), _) if id > 0 => format!("#{id}"),
+            (_, Some(line)) => format!("line {line}"),
+            (_, None) => "a new customer".into(),
         }
     }
 }
@@ -84,35 +90,71 @@ pub struct People {
 
 impl People {
     /// Finds everybody the lines name by any key, with their consents, tags and values of `fields`, in a handful of
-    /// questions.
-    pub fn load(hand: &Hand, wishes: &[&Wish], fields: &[Option<CustomField>], conn: &mut Conn) -> QueryResult<People> {
+    /// questions; as a scratch has them, where one does.
+    pub fn load(
+        hand: &Hand,
+        wishes: &[&Wish],
+        fields: &[Option<CustomField>],
+        scratch: Option<&mut Scratch>,
+        conn: &mut Conn,
+    ) -> QueryResult<People> {
         let mut people = People::default();
-        let values = |key: Key| -> Vec<&str> {
+        let mut named: BTreeMap<Key, Vec<&str>> = BTreeMap::new();
+        for key in Key::STORED {
             let mut values: Vec<&str> = wishes.iter().filter_map(|wish| wish.key(key)).collect();
             values.sort_unstable();
             values.dedup();
-            values
-        };
-        for key in Key::STORED {
-            for some in values(key).chunks(CHUNK) {
-                let asked = customers::table.select(Customer::as_select());
-                let found: Vec<Customer> = match key {
-                    Key::ExternalId => asked.filter(customers::external_id.eq_any(some)).load(conn)?,
-                    Key::Email => asked.filter(customers::email.eq_any(some)).load(conn)?,
-                    _ => asked.filter(customers::phone.eq_any(some)).load(conn)?,
-                };
-                people.take_in(found);
-            }
+            people.take_in(with(key, &values, conn)?);
+            named.insert(key, values);
         }
-        let ids: Vec<i64> =
-            wishes.iter().filter_map(|wish| wish.id()).filter(|id| !people.by_id.contains_key(id)).collect();
-        for some in ids.chunks(CHUNK) {
-            let found = customers::table.select(Customer::as_select()).filter(customers::id.eq_any(some)).load(conn)?;
-            people.take_in(found);
+        let ids: Vec<i64> = wishes.iter().filter_map(|wish| wish.id()).collect();
+        people.with_ids(&ids, hand, fields, conn)?;
+        people.load_lines(hand, conn)?;
+        if let Some(scratch) = scratch {
+            people.take_over(scratch, &named)?;
         }
-        people.load_custom(fields, conn)?;
-        people.load_rest(hand, conn)?;
+        people.index();
         Ok(people)
+    }
+
+    /// Those with these numbers, with the same of them.
+    pub fn of(ids: &[i64], hand: &Hand, fields: &[Option<CustomField>], conn: &mut Conn) -> QueryResult<People> {
+        let mut people = People::default();
+        people.with_ids(ids, hand, fields, conn)?;
+        people.index();
+        Ok(people)
+    }
+
+    /// Lets whoever has one of these keys be found by it. Of her nothing else is known, and nothing of her is changed.
+    pub fn note_owners(&mut self, key: Key, values: &[&str], conn: &mut Conn) -> QueryResult<()> {
+        let known = self.all.len();
+        self.take_in(with(key, values, conn)?);
+        for person in &mut self.all[known..] {
+            person.stored = Some(person.now.clone());
+        }
+        self.index();
+        Ok(())
+    }
+
+    /// Adds those with these numbers, and completes everybody.
+    fn with_ids(
+        &mut self,
+        ids: &[i64],
+        hand: &Hand,
+        fields: &[Option<CustomField>],
+        conn: &mut Conn,
+    ) -> QueryResult<()> {
+        let missing: Vec<i64> = ids.iter().copied().filter(|id| !self.by_id.contains_key(id)).collect();
+        for some in missing.chunks(CHUNK) {
+            let found = customers::table.select(Customer::as_select()).filter(customers::id.eq_any(some)).load(conn)?;
+            self.take_in(found);
+        }
+        self.load_custom(fields, conn)?;
+        self.load_rest(hand, conn)?;
+        for person in &mut self.all {
+            person.stored = Some(person.now.clone());
+        }
+        Ok(())
     }
 
     fn take_in(&mut self, found: Vec<Customer>) {
@@ -120,16 +162,37 @@ impl People {
             if self.by_id.contains_key(&customer.id) {
                 continue;
             }
-            let id = customer.id;
-            let state = State { draft: Draft::from(customer), ..State::default() };
-            let at = self.all.len();
+            let (id, updated_at) = (customer.id, Some(customer.updated_at));
+            let now = State { draft: Draft::from(customer), ..State::default() };
+            self.by_id.insert(id, self.all.len());
+            self.all.push(Person { id: Some(id), stored: None, now, line: None, updated_at });
+        }
+    }
+
+    /// What earlier lines would have made of them, and whom they would have made.
+    fn take_over(&mut self, scratch: &mut Scratch, named: &BTreeMap<Key, Vec<&str>>) -> QueryResult<()> {
+        let known: Vec<i64> = self.by_id.keys().copied().collect();
+        for (id, now, line) in scratch.people(&known, named)? {
+            let person = Person { id: Some(id), stored: None, now, line: Some(line), updated_at: None };
+            match self.by_id.get(&id) {
+                Some(at) => self.all[*at] = person,
+                None => {
+                    self.by_id.insert(id, self.all.len());
+                    self.all.push(person);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// By their keys they are found as they are now.
+    fn index(&mut self) {
+        for (at, person) in self.all.iter().enumerate() {
             for key in Key::STORED {
-                if let Some(value) = state.key(key) {
+                if let Some(value) = person.now.key(key) {
                     self.by_key.insert((key, value.to_string()), at);
                 }
             }
-            self.by_id.insert(id, at);
-            self.all.push(Person { id: Some(id), stored: Some(state.clone()), now: state, line: None });
         }
     }
 
@@ -147,7 +210,7 @@ impl People {
         Ok(())
     }
 
-    /// Consents, tags and earlier lines of those found.
+    /// Consents and tags of those found.
     fn load_rest(&mut self, hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
         let ids: Vec<i64> = self.by_id.keys().copied().collect();
         for some in ids.chunks(CHUNK) {
@@ -170,6 +233,14 @@ impl People {
             for (id, tag) in carried {
                 self.all[self.by_id[&id]].now.tags.insert(tag);
             }
+        }
+        Ok(())
+    }
+
+    /// Which earlier line of this file was about each of them.
+    fn load_lines(&mut self, hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+        let ids: Vec<i64> = self.by_id.keys().copied().collect();
+        for some in ids.chunks(CHUNK) {
             let lines: Vec<(Option<i64>, Option<i64>)> = import_lines::table
                 .filter(import_lines::import_id.eq(hand.import))
                 .filter(import_lines::customer_id.eq_any(some))
@@ -181,9 +252,6 @@ impl People {
                     self.all[*at].line = line;
                 }
             }
-        }
-        for person in &mut self.all {
-            person.stored = Some(person.now.clone());
         }
         Ok(())
     }
@@ -206,7 +274,7 @@ impl People {
     /// Adds somebody new.
     pub fn add(&mut self, now: State, line: i64) -> usize {
         let at = self.all.len();
-        self.all.push(Person { id: None, stored: None, now: State::default(), line: None });
+        self.all.push(Person { id: None, stored: None, now: State::default(), line: None, updated_at: None });
         self.change(at, now, line);
         at
     }
@@ -230,6 +298,21 @@ impl People {
     }
 }
 
+/// Those who have one of these keys, as the database has them.
+fn with(key: Key, values: &[&str], conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+    let mut found = Vec::new();
+    for some in values.chunks(CHUNK) {
+        let asked = customers::table.select(Customer::as_select());
+        found.extend(match key {
+            Key::ExternalId => asked.filter(customers::external_id.eq_any(some)).load(conn)?,
+            Key::Email => asked.filter(customers::email.eq_any(some)).load(conn)?,
+            Key::Phone => asked.filter(customers::phone.eq_any(some)).load(conn)?,
+            Key::Id => Vec::new(),
+        });
+    }
+    Ok(found)
+}
+
 /// The highest customer number in use.
 pub fn last_id(conn: &mut Conn) -> QueryResult<i64> {
     Ok(customers::table.select(diesel::dsl::max(customers::id)).get_result::<Option<i64>>(conn)?.unwrap_or(0))
@@ -245,6 +328,12 @@ pub struct Hand {
 }
 
 impl Hand {
+    /// The import's: each of its lines is stamped with the moment it began.
+    pub fn of(import: &Import, here: &Workspace) -> Hand {
+        let at = import.began_at.unwrap_or_else(|| here.clock().stamp());
+        Hand { import: import.id, actor: import.actor.clone(), agent_id: import.agent_id, at }
+    }
+
     /// What is kept with each tagging.
     pub fn mark(&self) -> Mark {
         let (source, lasting) = (Source::Import(self.import), tags::Lasting::Unsaid);

@@ -1,13 +1,14 @@
 //! What an import is to do: which column becomes which field, whom a line is about, and how far it may go.
 //! Kept as JSON beside the import, so that its report can say what was asked.
 
-use super::Subject;
 use super::columns::Field;
 use super::custom::Custom;
 use super::shape::Chosen;
+use super::{Subject, files};
 use crate::custom_fields::CustomField;
 use crate::tags::Tag;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// How far a line may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +210,8 @@ pub struct Plan {
     pub size: u64,
     /// Records of the file, the header too; not counted where that takes long.
     pub lines: Option<i64>,
+    /// The earlier file whose columns were the same, and whose meaning was taken over.
+    pub meant_like: Option<String>,
 }
 
 impl Default for Plan {
@@ -231,6 +234,7 @@ impl Default for Plan {
             delimiter: ',',
             size: 0,
             lines: None,
+            meant_like: None,
         }
     }
 }
@@ -256,6 +260,40 @@ impl Plan {
                 self.columns[at] = self.subject.named(header).filter(|field| !self.has(*field));
             }
         }
+    }
+
+    /// What files of the same columns have in common, in 64 letters.
+    pub fn likeness(&self) -> String {
+        let mut hasher = Sha256::new_with_prefix(self.subject.key());
+        for header in &self.headers {
+            hasher.update([0]);
+            hasher.update(crate::fold::key(header));
+        }
+        files::spelled(hasher)
+    }
+
+    /// Means the columns as an earlier file of the same ones was meant: what they become, who is recognised by what, and
+    /// how far a line may go. Proof of consent and tags for the whole file belong to that file alone.
+    pub fn mean_like(&mut self, earlier: &Plan, fields: &[CustomField]) {
+        if earlier.columns.len() != self.columns.len() {
+            return;
+        }
+        self.columns = vec![None; self.headers.len()];
+        self.custom.clear();
+        for at in 0..self.columns.len() {
+            self.columns[at] = earlier.columns[at].and_then(|field| match field {
+                Field::Custom(place) => {
+                    let key = &earlier.custom.get(place)?.key;
+                    fields.iter().find(|field| field.key == *key).map(|field| self.column_of(field.into()))
+                }
+                field => Some(field),
+            });
+        }
+        self.mode = earlier.mode;
+        self.match_by.clone_from(&earlier.match_by);
+        self.tags = earlier.tags;
+        self.separator.clone_from(&earlier.separator);
+        self.unknown_tags = earlier.unknown_tags;
     }
 
     /// Takes one `HEADER=FIELD`; `HEADER=-` leaves the column out.

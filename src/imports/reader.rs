@@ -57,6 +57,17 @@ impl Cells {
     }
 }
 
+impl FromIterator<String> for Cells {
+    fn from_iter<I: IntoIterator<Item = String>>(cells: I) -> Cells {
+        let mut all = Cells::default();
+        for cell in cells {
+            all.text.push_str(&cell);
+            all.ends.push(all.text.len());
+        }
+        all
+    }
+}
+
 /// What one record turned out to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {

@@ -7,6 +7,7 @@ use super::outcome::{Outcome, Remark, Settled, rejected};
 use super::people::CHUNK;
 use super::plan::Key;
 use super::run::{Asked, Ground};
+use super::scratch::Scratch;
 use super::whom;
 use crate::db::Conn;
 use crate::db::schema::customers;
@@ -15,10 +16,18 @@ use diesel::prelude::*;
 use std::collections::HashMap;
 
 /// Settles the lines of a batch and writes the purchases; the sums of those who bought are recounted once.
-pub fn land(lines: &[Asked<'_>], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<Vec<Settled>> {
+pub fn land(
+    lines: &[Asked<'_>],
+    ground: &Ground<'_>,
+    mut scratch: Option<&mut Scratch>,
+    conn: &mut Conn,
+) -> QueryResult<Vec<Settled>> {
     let buyers = Buyers::load(lines, &ground.plan.match_by, conn)?;
     let external_ids: Vec<&str> = lines.iter().filter_map(|line| line.wish.text(Field::PurchaseId)).collect();
     let mut known = purchases::owners(&external_ids, conn)?;
+    if let Some(scratch) = &mut scratch {
+        known.extend(scratch.purchases(&external_ids)?);
+    }
     let mut new = Vec::new();
     let mut settled = Vec::with_capacity(lines.len());
     for line in lines {
@@ -46,7 +55,16 @@ pub fn land(lines: &[Asked<'_>], ground: &Ground<'_>, conn: &mut Conn) -> QueryR
         }
         settled.push(Settled { customer: Some(customer), remarks, ..Settled::plain(*number, outcome) });
     }
-    purchases::record_all(&new, conn)?;
+    match scratch {
+        None => purchases::record_all(&new, Some(ground.hand.import), conn)?,
+        Some(scratch) => {
+            for (customer, bought) in &new {
+                if let Some(id) = &bought.external_id {
+                    scratch.make_purchase(id, *customer)?;
+                }
+            }
+        }
+    }
     Ok(settled)
 }
 

@@ -6,7 +6,8 @@ use super::outcome::{Outcome, Remark, Settled, rejected};
 use super::people::{People, State};
 use super::plan::{Key, Mode, Plan, Unknown};
 use super::run::{Asked, Ground};
-use super::{store, whom};
+use super::scratch::Scratch;
+use super::{difference, store, whom};
 use crate::customers::{Consent, Draft};
 use crate::db::Conn;
 use crate::fold;
@@ -24,12 +25,21 @@ pub struct Tags {
 
 impl Tags {
     /// Looks up every name the lines use at once.
-    pub fn load(wishes: &[&Wish], plan: &Plan, conn: &mut Conn) -> QueryResult<Tags> {
+    pub fn load(
+        wishes: &[&Wish],
+        plan: &Plan,
+        scratch: Option<&mut Scratch>,
+        conn: &mut Conn,
+    ) -> QueryResult<Tags> {
         let names = wishes.iter().flat_map(|wish| wish.tags.on.iter().chain(&wish.tags.off)).chain(&plan.tag);
         let mut keys: Vec<String> = names.map(|name| fold::key(name)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let named = names::meant(&keys, conn)?.into_iter().map(|(key, tag)| (key, tag.id)).collect();
+        let mut named: HashMap<String, i64> =
+            names::meant(&keys, conn)?.into_iter().map(|(key, tag)| (key, tag.id)).collect();
+        if let Some(scratch) = scratch {
+            named.extend(scratch.tags(&keys)?);
+        }
         Ok(Tags { named, families: families::of_all(conn)? })
     }
     fn get(&self, name: &str) -> Option<i64> {
@@ -40,26 +50,44 @@ impl Tags {
         let family = self.families.get(&tag);
         tag != other && family.is_some() && family == self.families.get(&other)
     }
-    fn made(&mut self, name: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<i64> {
+    fn made(&mut self, name: &str, at: NaiveDateTime, world: &mut World<'_>) -> QueryResult<i64> {
         if let Some(id) = self.get(name) {
             return Ok(id);
         }
-        let (tag, _) = Tag::find_or_create(name, conn, at)?;
-        self.named.insert(fold::key(name), tag.id);
-        Ok(tag.id)
+        let id = match &mut world.scratch {
+            Some(scratch) => scratch.make_tag(&fold::key(name), name)?,
+            None => Tag::find_or_create(name, world.conn, at)?.0.id,
+        };
+        self.named.insert(fold::key(name), id);
+        Ok(id)
     }
 }
 
+/// Where lines are settled: with a scratch, nothing of it happens in the database.
+pub struct World<'a> {
+    pub conn: &'a mut Conn,
+    pub scratch: Option<&'a mut Scratch>,
+}
+
 /// Settles the lines of a batch, each as the earlier ones left things, and writes what they came to.
-pub fn land(lines: &[Asked<'_>], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<Vec<Settled>> {
-    let wishes: Vec<&Wish> = lines.iter().map(|line| &line.wish).collect();
-    let mut people = People::load(ground.hand, &wishes, ground.fields, conn)?;
-    let mut tags = Tags::load(&wishes, ground.plan, conn)?;
+pub fn land(
+    lines: &[Asked<'_>],
+    ground: &Ground<'_>,
+    mut scratch: Option<&mut Scratch>,
+    conn: &mut Conn,
+) -> QueryResult<Vec<Settled>> {
+    let wishes: Vec<&Wish> = lines.iter().map(|line| line.wish).collect();
+    let mut people = People::load(ground.hand, &wishes, ground.fields, scratch.as_deref_mut(), conn)?;
+    let mut tags = Tags::load(&wishes, ground.plan, scratch.as_deref_mut(), conn)?;
+    let mut world = World { conn, scratch };
     let mut settled = Vec::with_capacity(lines.len());
     for line in lines {
-        settled.push(settle(line, &mut people, &mut tags, ground, conn)?);
+        settled.push(settle(line, &mut people, &mut tags, ground, &mut world)?);
     }
-    store::people(&mut people, ground, conn)?;
+    match world.scratch {
+        Some(scratch) => scratch.keep(&mut people)?,
+        None => store::people(&mut people, ground, world.conn)?,
+    }
     // A new customer has her number only now.
     let number = |(mut settled, person): (Settled, Option<usize>)| {
         settled.customer = person.and_then(|at| people.all[at].id);
@@ -99,7 +127,7 @@ fn settle(
     people: &mut People,
     tags: &mut Tags,
     ground: &Ground<'_>,
-    conn: &mut Conn,
+    world: &mut World<'_>,
 ) -> QueryResult<(Settled, Option<usize>)> {
     let (plan, Asked { number, cells, wish }) = (ground.plan, line);
     let hit = match whom(wish, people, ground) {
@@ -135,16 +163,16 @@ fn settle(
         let reason = "This line names nobody: give a name, an email, a phone or an external id.".into();
         return Ok((rejected(*number, cells, &[Fault { at: usize::MAX, reason }], plan), None));
     }
-    put_tags(wish, &mut now, tags, ground, conn)?;
-    let (outcome, person) = match hit {
-        None => (Outcome::Created, people.add(now, *number)),
+    put_tags(wish, &mut now, tags, ground, world)?;
+    let (outcome, changes, person) = match hit {
+        None => (Outcome::Created, Vec::new(), people.add(now, *number)),
         Some(at) => {
-            let same = people.all[at].now == now;
+            let changes = difference::between(&people.all[at].now, &now, plan);
             people.change(at, now, *number);
-            (if same { Outcome::Unchanged } else { Outcome::Updated }, at)
+            (if changes.is_empty() { Outcome::Unchanged } else { Outcome::Updated }, changes, at)
         }
     };
-    Ok((Settled { remarks, ..Settled::plain(*number, outcome) }, Some(person)))
+    Ok((Settled { remarks, changes, ..Settled::plain(*number, outcome) }, Some(person)))
 }
 
 /// The column by which a line named somebody, for the report.
@@ -202,14 +230,20 @@ fn put_values(wish: &Wish, now: &mut State, new: bool, plan: &Plan, note: &mut i
     }
 }
 
-fn put_tags(wish: &Wish, now: &mut State, tags: &mut Tags, ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
+fn put_tags(
+    wish: &Wish,
+    now: &mut State,
+    tags: &mut Tags,
+    ground: &Ground<'_>,
+    world: &mut World<'_>,
+) -> QueryResult<()> {
     // Filling what is empty never takes anything away.
     let takes = ground.plan.mode != Mode::FillEmpty;
     if wish.tags.all_off && takes {
         now.tags.clear();
     }
     for name in wish.tags.on.iter().chain(&ground.plan.tag) {
-        let tag = tags.made(name, ground.hand.at, conn)?;
+        let tag = tags.made(name, ground.hand.at, world)?;
         now.tags.retain(|other| !tags.excludes(tag, *other));
         now.tags.insert(tag);
     }

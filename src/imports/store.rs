@@ -2,6 +2,7 @@
 //! outcomes.
 //! Many rows go in one statement; nothing here decides anything.
 
+use super::difference;
 use super::outcome::{Settled, Written};
 use super::people::{CHANNELS, CHUNK, Hand, People, Person, State};
 use super::plan::Key;
@@ -9,7 +10,7 @@ use super::run::Ground;
 use crate::custom_fields::many::{self, Held};
 use crate::customers::{Consent, Draft};
 use crate::db::Conn;
-use crate::db::schema::{consents, customers, import_lines, import_remarks};
+use crate::db::schema::{consents, customers, import_changes, import_lines, import_remarks};
 use crate::each;
 use crate::fold::fold;
 use crate::tags;
@@ -125,6 +126,15 @@ struct NewLine {
     line: i64,
     outcome: &'static str,
     customer_id: Option<i64>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = import_changes)]
+struct NewChange {
+    import_id: i64,
+    line: i64,
+    customer_id: i64,
+    changes: String,
 }
 
 #[derive(Insertable)]
@@ -264,6 +274,20 @@ pub fn lines(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<W
     for some in rows.chunks(CHUNK) {
         each!(conn, c => diesel::insert_into(import_lines::table).values(some).execute(c))?;
     }
+    let mut changes = Vec::new();
+    for line in settled.iter().filter(|line| !line.changes.is_empty()) {
+        let (Some(customer_id), changed) = (line.customer, difference::written(&line.changes)?) else { continue };
+        changes.push(NewChange { import_id: import, line: line.number, customer_id, changes: changed });
+    }
+    for some in changes.chunks(CHUNK) {
+        each!(conn, c => diesel::insert_into(import_changes::table).values(some).execute(c))?;
+    }
+    remarks(settled, import, conn)?;
+    Ok(written)
+}
+
+/// What is worth telling about them.
+pub fn remarks(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<()> {
     let remarks: Vec<NewRemark<'_>> = settled
         .iter()
         .flat_map(|line| line.remarks.iter().map(move |remark| (line, remark)))
@@ -280,5 +304,5 @@ pub fn lines(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<W
     for some in remarks.chunks(CHUNK) {
         each!(conn, c => diesel::insert_into(import_remarks::table).values(some).execute(c))?;
     }
-    Ok(written)
+    Ok(())
 }

@@ -4,6 +4,7 @@ use super::{Subject, files};
 use crate::web::Error;
 use actix_multipart::{Field, Multipart};
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
@@ -13,6 +14,7 @@ pub enum Upload {
     Received {
         file: NamedTempFile,
         name: String,
+        sha256: String,
     },
     /// A sentence for the person who sent it.
     Refused(String),
@@ -41,7 +43,7 @@ async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Opti
         let name = plain_name(name);
         let file = files::begin(folder).map_err(anyhow::Error::from)?;
         let mut out = tokio::fs::File::from_std(file.reopen().map_err(anyhow::Error::from)?);
-        let mut size = 0;
+        let (mut size, mut hasher) = (0, Sha256::new());
         while let Some(piece) = field.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
@@ -58,6 +60,7 @@ async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Opti
                 }
                 return Ok(Upload::Refused(format!("The file is larger than {limit} MiB. Divide it into several.")));
             }
+            hasher.update(&piece);
             if let Err(error) = out.write_all(&piece).await {
                 return Ok(Upload::Refused(no_room(&error)));
             }
@@ -70,7 +73,7 @@ async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Opti
             return Ok(Upload::Refused(said.into()));
         }
         let name = if name.is_empty() { "upload.csv".into() } else { name };
-        return Ok(Upload::Received { file, name });
+        return Ok(Upload::Received { file, name, sha256: files::spelled(hasher) });
     }
     Ok(Upload::Refused("Choose a CSV file to upload.".into()))
 }

@@ -3,7 +3,8 @@
 use super::columns::Field;
 use super::custom::MADE;
 use super::plan::{Key, Mode, TagMode, Unknown};
-use super::report::{Remarks, Report};
+use super::changes::Changes;
+use super::report::{Fix, Remarks, Report};
 use super::shape::{self, ENCODINGS};
 use super::{Import, State, Subject};
 use crate::custom_fields::CustomField;
@@ -46,7 +47,7 @@ impl NewPage {
 }
 
 #[derive(Template)]
-#[template(path = "imports/mapping.html")]
+#[template(path = "imports/mapping.html", blocks = ["mapping"])]
 pub struct MappingPage {
     pub chrome: Chrome,
     pub import: Import,
@@ -146,12 +147,146 @@ impl MappingPage {
     fn tag(&self) -> String {
         self.import.plan.tag.join("; ")
     }
-    fn button(&self) -> String {
-        match self.import.plan.lines {
-            Some(2) => "Import 1 line".into(),
-            Some(lines) => format!("Import {} lines", thousands(&(lines - 1).max(0))),
-            None => "Import the file".into(),
+    fn is_like(&self) -> Option<&str> {
+        self.import.plan.meant_like.as_deref()
+    }
+}
+
+/// While it is tried out, carried out or undone.
+#[derive(Template)]
+#[template(path = "imports/running.html", blocks = ["import"])]
+pub struct RunningPage {
+    pub chrome: Chrome,
+    pub import: Import,
+    pub clock: Clock,
+}
+
+impl RunningPage {
+    fn stage(&self) -> Stage {
+        match self.import.state {
+            State::Checking => Stage::Check,
+            _ => Stage::Import,
         }
+    }
+    fn title(&self) -> &'static str {
+        match self.import.state {
+            State::Checking => "Trying it out",
+            State::Undoing => "Taking it back",
+            _ => "Importing now",
+        }
+    }
+    fn is_undoing(&self) -> bool {
+        self.import.state == State::Undoing
+    }
+    fn is_checking(&self) -> bool {
+        self.import.state == State::Checking
+    }
+    /// Done so far, of how much.
+    fn share(&self) -> (u64, u64) {
+        let import = &self.import;
+        let whole = |n: i64| u64::try_from(n).unwrap_or_default();
+        match self.is_undoing() {
+            true => {
+                let all = whole(import.totals.created + import.totals.updated);
+                (whole(import.restored + import.kept).min(all), all)
+            }
+            false => (import.bytes.min(import.plan.size), import.plan.size),
+        }
+    }
+    fn percent(&self) -> u64 {
+        match self.share() {
+            (_, 0) => 0,
+            (done, all) => done * 100 / all,
+        }
+    }
+    /// `40,120 lines done, 31,000 a second, about 12 s left`
+    fn told(&self) -> String {
+        let import = &self.import;
+        let lines = match self.is_undoing() {
+            true => import.restored + import.kept,
+            false => import.settled,
+        };
+        let since = if self.is_undoing() { import.undone_at } else { import.began_at };
+        let mut words = vec![format!("{} lines done", thousands(&lines))];
+        let past = since.map_or(0.0, |at| (self.clock.stamp() - at).num_milliseconds() as f64 / 1e3);
+        let (done, all) = self.share();
+        if past >= 1.0 && done > 0 {
+            words.push(format!("{} a second", thousands(&((lines as f64 / past) as i64))));
+            words.push(format!("about {} left", span(past * (all - done) as f64 / done as f64)));
+        }
+        words.join(", ")
+    }
+}
+
+/// `12 s`, `3 min`
+fn span(seconds: f64) -> String {
+    match seconds.ceil() as u64 {
+        short if short < 100 => format!("{short} s"),
+        long => format!("{} min", long.div_ceil(60)),
+    }
+}
+
+/// The steps of the way, as the pages show them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Upload,
+    Columns,
+    Check,
+    Import,
+    Report,
+}
+
+#[derive(Template)]
+#[template(path = "imports/_stages.html")]
+pub struct Stages(Stage);
+impl askama::filters::HtmlSafe for Stages {}
+
+impl Stages {
+    fn all(&self) -> [(Stage, &'static str); 5] {
+        [
+            (Stage::Upload, "Upload"),
+            (Stage::Columns, "Match columns"),
+            (Stage::Check, "Dry run"),
+            (Stage::Import, "Import"),
+            (Stage::Report, "Report"),
+        ]
+    }
+}
+
+/// What it would do, before anything is written.
+#[derive(Template)]
+#[template(path = "imports/checked.html", blocks = ["import"])]
+pub struct CheckedPage {
+    pub chrome: Chrome,
+    pub import: Import,
+    pub report: Report,
+}
+
+impl CheckedPage {
+    fn button(&self) -> String {
+        let totals = &self.import.totals;
+        let n = totals.created + totals.updated;
+        let (one, many) = match self.import.plan.subject {
+            Subject::Customers => ("customer", "customers"),
+            Subject::Purchases => ("purchase", "purchases"),
+        };
+        match n {
+            0 => "Import, which changes nothing".into(),
+            1 => format!("Import 1 {one}"),
+            n => format!("Import {} {many}", thousands(&n)),
+        }
+    }
+    fn told(&self) -> String {
+        let keys: Vec<&str> = self.import.plan.match_by.iter().map(|key| key.words()).collect();
+        format!("{}. Recognised by {}.", words_of(&self.import), keys.join(", then "))
+    }
+}
+
+/// What may happen, in words.
+fn words_of(import: &Import) -> &'static str {
+    match import.plan.subject {
+        Subject::Customers => import.plan.mode.told(),
+        Subject::Purchases => "Purchases are added to the customers they name; one that is known already stays as it is",
     }
 }
 
@@ -162,8 +297,6 @@ pub struct ReportPage {
     pub import: Import,
     pub report: Report,
     pub clock: Clock,
-    /// Bytes of the file read so far, while it runs.
-    pub read: u64,
 }
 
 /// One line of the sum.
@@ -174,17 +307,46 @@ struct Part {
 }
 
 impl ReportPage {
-    fn is_running(&self) -> bool {
-        self.import.state == State::Running
-    }
     fn failed(&self) -> bool {
         self.import.state == State::Failed
     }
-    fn percent(&self) -> u64 {
-        match self.import.plan.size {
-            0 => 0,
-            size => (self.read.min(size) * 100) / size,
-        }
+    fn is_undone(&self) -> bool {
+        self.import.state == State::Undone
+    }
+    fn was_stopped(&self) -> bool {
+        self.import.state == State::Cancelled
+    }
+    /// Corrected lines can be imported.
+    fn can_be_fixed(&self) -> bool {
+        matches!(self.import.state, State::Done | State::Cancelled)
+    }
+    /// What undoing came to.
+    fn undone(&self) -> String {
+        let import = &self.import;
+        let by = import.undone_by.as_deref().unwrap_or("Somebody");
+        let kept = match import.kept {
+            0 => "Everything is as it was before".to_string(),
+            1 => "1 line was left as it is, wholly or in part, because something was changed since".into(),
+            kept => format!(
+                "{} lines were left as they are, wholly or in part, because something was changed since",
+                thousands(&kept)
+            ),
+        };
+        format!("{by} took it back: {} lines are undone. {kept}.", thousands(&import.restored))
+    }
+}
+
+/// The sum of every line, for the dry run and for the report.
+#[derive(Template)]
+#[template(path = "imports/_totals.html")]
+pub struct TotalsBox<'a> {
+    import: &'a Import,
+}
+impl askama::filters::HtmlSafe for TotalsBox<'_> {}
+
+impl TotalsBox<'_> {
+    fn is_whole(&self) -> bool {
+        !matches!(self.import.state, State::Failed | State::Cancelled)
     }
     fn parts(&self) -> Vec<Part> {
         let totals = &self.import.totals;
@@ -215,6 +377,17 @@ impl ReportPage {
         }
         bars
     }
+}
+
+/// What the import was asked to do.
+#[derive(Template)]
+#[template(path = "imports/_asked.html")]
+pub struct AskedBox<'a> {
+    import: &'a Import,
+}
+impl askama::filters::HtmlSafe for AskedBox<'_> {}
+
+impl AskedBox<'_> {
     /// What the import was asked to do, a line each.
     fn asked(&self) -> Vec<(&'static str, String)> {
         let plan = &self.import.plan;
@@ -242,6 +415,9 @@ impl ReportPage {
         }
         asked
     }
+}
+
+impl ReportPage {
     /// What came of it, in a line.
     fn headline(&self) -> String {
         let n = self.import.totals.created + self.import.totals.updated;
@@ -254,16 +430,11 @@ impl ReportPage {
         }
     }
     fn told(&self) -> &'static str {
-        match self.import.plan.subject {
-            Subject::Customers => self.import.plan.mode.told(),
-            Subject::Purchases => {
-                "Purchases are added to the customers they name; one that is known already stays as it is"
-            }
-        }
+        words_of(&self.import)
     }
 }
 
-/// A remark table, for both kinds.
+/// A remark table.
 #[derive(Template)]
 #[template(path = "imports/_remarks.html")]
 pub struct RemarksTable<'a> {
@@ -275,19 +446,98 @@ pub struct RemarksTable<'a> {
 }
 impl askama::filters::HtmlSafe for RemarksTable<'_> {}
 
-impl ReportPage {
+/// Rejected lines, to be corrected in place.
+#[derive(Template)]
+#[template(path = "imports/_fixes.html")]
+pub struct FixesBox<'a> {
+    import: &'a Import,
+    fixes: Vec<Fix>,
+    next: Option<String>,
+    first: Option<String>,
+    corrected: i64,
+}
+impl askama::filters::HtmlSafe for FixesBox<'_> {}
+
+impl FixesBox<'_> {
+    /// It is not imported yet: correcting a line tries everything out again.
+    fn is_before(&self) -> bool {
+        self.import.state == State::Checked
+    }
+}
+
+/// Fields before and after.
+#[derive(Template)]
+#[template(path = "imports/_changes.html")]
+pub struct ChangesBox<'a> {
+    import: &'a Import,
+    changes: &'a Changes,
+    next: Option<String>,
+    first: Option<String>,
+}
+impl askama::filters::HtmlSafe for ChangesBox<'_> {}
+
+impl ChangesBox<'_> {
+    fn is_before(&self) -> bool {
+        self.import.state == State::Checked
+    }
+}
+
+/// The pieces that the dry run and the report share.
+trait Pieces {
+    fn parts_of(&self) -> (&Import, &Report);
+
     fn table(&self, kind: &'static str) -> RemarksTable<'_> {
+        let (import, report) = self.parts_of();
         let (remarks, label) = match kind {
-            "rejected" => (&self.report.rejected, "Rejected lines"),
-            _ => (&self.report.notes, "Notes"),
+            "kept" => (&report.kept, "Lines that were not undone"),
+            _ => (&report.notes, "Notes"),
         };
-        let here = format!("/imports/{}", self.import.id);
-        RemarksTable {
-            remarks,
-            next: remarks.next.map(|after| format!("{here}?{kind}={after}#{kind}")),
-            first: remarks.later.then(|| format!("{here}#{kind}")),
-            label,
+        RemarksTable { remarks, next: next(import, kind, remarks.next), first: first(import, kind, remarks.later), label }
+    }
+    fn fixes(&self) -> FixesBox<'_> {
+        let (import, report) = self.parts_of();
+        let remarks = &report.rejected;
+        FixesBox {
+            import,
+            fixes: remarks.fixes(import),
+            next: next(import, "rejected", remarks.next),
+            first: first(import, "rejected", remarks.later),
+            corrected: report.corrected,
         }
+    }
+    fn changes(&self) -> ChangesBox<'_> {
+        let (import, report) = self.parts_of();
+        let changes = &report.changes;
+        ChangesBox {
+            import,
+            changes,
+            next: next(import, "changes", changes.next),
+            first: first(import, "changes", changes.later),
+        }
+    }
+    fn totals(&self) -> TotalsBox<'_> {
+        TotalsBox { import: self.parts_of().0 }
+    }
+    fn asked(&self) -> AskedBox<'_> {
+        AskedBox { import: self.parts_of().0 }
+    }
+}
+
+fn next(import: &Import, kind: &str, after: Option<i64>) -> Option<String> {
+    after.map(|after| format!("/imports/{}?{kind}={after}#{kind}", import.id))
+}
+fn first(import: &Import, kind: &str, later: bool) -> Option<String> {
+    later.then(|| format!("/imports/{}#{kind}", import.id))
+}
+
+impl Pieces for CheckedPage {
+    fn parts_of(&self) -> (&Import, &Report) {
+        (&self.import, &self.report)
+    }
+}
+impl Pieces for ReportPage {
+    fn parts_of(&self) -> (&Import, &Report) {
+        (&self.import, &self.report)
     }
 }
 
@@ -299,9 +549,14 @@ impl Import {
     fn pill(&self) -> (&'static str, &'static str) {
         match self.state {
             State::Uploaded => ("pill-warn", "Columns to match"),
+            State::Checking => ("pill-accent", "Dry run"),
+            State::Checked => ("pill-warn", "To be imported"),
             State::Running => ("pill-accent", "Running"),
             State::Done => ("pill-ok", "Done"),
             State::Failed => ("pill-bad", "Stopped"),
+            State::Cancelled => ("pill-bad", "Stopped"),
+            State::Undoing => ("pill-accent", "Being undone"),
+            State::Undone => ("pill-plain", "Undone"),
         }
     }
     /// `1.9 MB`

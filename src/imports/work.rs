@@ -1,60 +1,103 @@
-//! Imports that run in this process: each on a thread of its own, and how far each has read.
+//! Who works imports off: a thread of the process that was asked, and, should that one stop, whichever process looks next.
 
-use super::{Import, files, run};
+use super::run::{self, Stopped};
+use super::{Import, State, files, rehearsal, undo};
 use crate::db::{Db, Trouble};
-use crate::workspace::Workspace;
-use std::collections::HashMap;
+use crate::jobs;
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-static READ: LazyLock<Mutex<HashMap<i64, u64>>> = LazyLock::new(Mutex::default);
-
-fn read() -> MutexGuard<'static, HashMap<i64, u64>> {
-    // A count of bytes is never half written.
-    READ.lock().unwrap_or_else(PoisonError::into_inner)
+/// Does what is left to do for an import, on a thread of its own. If that cannot be had, [`look`] finds the import.
+pub fn begin(id: i64, db: Db) {
+    let begun = std::thread::Builder::new().name(format!("import {id}")).spawn(move || {
+        if let Err(error) = now(id, &db) {
+            tracing::error!(import = id, %error, "an import stopped; it is tried again");
+        }
+    });
+    if let Err(error) = begun {
+        tracing::error!(import = id, %error, "an import could not begin; it is tried again");
+    }
 }
 
-/// How many bytes of its file an import has read.
-pub fn bytes_read(import: i64) -> u64 {
-    read().get(&import).copied().unwrap_or_default()
+/// Goes on with what others left.
+pub fn look(db: &Db) -> Result<(), Trouble> {
+    for id in db.read_now::<_, Trouble>(|conn| Ok(Import::abandoned(conn)?))? {
+        begin(id, db.clone());
+    }
+    Ok(())
 }
 
-/// Carries out an import that was just started, and removes its file afterwards.
-pub fn begin(import: Import, path: PathBuf, db: Db) -> std::io::Result<()> {
-    let name = format!("import {}", import.id);
-    let begun = std::thread::Builder::new().name(name).spawn(move || {
-        let id = import.id;
-        let done = run::carry_out(&import, &path, &db, &mut |progress| {
-            read().insert(id, progress.bytes);
-        });
+/// Does it on the calling thread, unless somebody else does.
+pub fn now(id: i64, db: &Db) -> Result<(), Trouble> {
+    let holder = jobs::holder();
+    let held = db.write_now::<_, Trouble>(|conn| match Import::hold(id, &holder, conn)? {
+        true => Ok(Import::find(id, conn)?),
+        false => Ok(None),
+    })?;
+    let Some(import) = held else { return Ok(()) };
+    let path = import.path.clone().unwrap_or_default();
+    match import.state {
+        State::Checking => check(&import, path, &holder, db),
+        State::Running => {
+            let done = run::carry_out(&import, &path, &holder, db, &mut |_| {});
+            ended(&import, done, db)
+        }
+        State::Undoing => undo::work(&import, &holder, db).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn ended(import: &Import, done: Result<super::Totals, Stopped>, db: &Db) -> Result<(), Trouble> {
+    match done {
+        Ok(totals) => tracing::info!(import = import.id, %totals, "import done"),
+        Err(Stopped::Taken) => {}
+        Err(Stopped::Trouble(trouble)) => return Err(trouble),
+        Err(stopped) => tracing::error!(import = import.id, %stopped, "import stopped"),
+    }
+    let over = db.write_now::<_, Trouble>(|conn| {
+        let now = Import::find(import.id, conn)?;
+        let over = now.is_some_and(|import| !import.state.is_open());
+        if over {
+            import.forget_file(conn)?;
+        }
+        Ok(over)
+    })?;
+    if over {
+        files::remove_upload(import);
+    }
+    Ok(())
+}
+
+/// How often it is told how far trying out is.
+const TOLD: Duration = Duration::from_millis(400);
+
+fn check(import: &Import, path: PathBuf, holder: &str, db: &Db) -> Result<(), Trouble> {
+    let mut told = Instant::now();
+    let mut progress = |progress: run::Progress| {
+        if told.elapsed() < TOLD {
+            return Ok(true);
+        }
+        told = Instant::now();
+        db.write_now::<_, Trouble>(|conn| {
+            let held = import.held(holder, conn)?;
+            if held {
+                import.tried(progress.lines - 1, progress.bytes, conn)?;
+            }
+            Ok(held)
+        })
+    };
+    let done = rehearsal::rehearse(import, &path, &files::rehearsal(&path), db, &mut progress);
+    db.write_now(|conn| {
         match done {
-            Ok(totals) => tracing::info!(import = id, %totals, "import done"),
-            Err(error) => {
-                tracing::error!(import = id, %error, "import stopped");
-                give_up(&import, &db);
+            Ok(totals) if import.held(holder, conn)? => import.checked(&totals, conn)?,
+            Ok(_) | Err(Stopped::Taken) => {}
+            Err(Stopped::Trouble(trouble)) => return Err(trouble),
+            Err(stopped) => {
+                tracing::error!(import = import.id, %stopped, "an import could not be tried out");
+                let why = stopped.told().unwrap_or_default();
+                import.uncheck(&why, conn)?;
             }
         }
-        read().remove(&id);
-        files::remove(&path);
-    });
-    begun.map(drop)
-}
-
-/// Whatever happened, nobody shall wait for an import that does not run. What it said itself already stays.
-pub fn give_up(import: &Import, db: &Db) {
-    let done = db.write_now::<_, Trouble>(|conn| {
-        let now = Import::find(import.id, conn)?;
-        if now.is_some_and(|import| import.state == super::State::Running) {
-            let clock = Workspace::load(conn)?.clock();
-            import.fail(
-                "Muster could not go on; the log says why. The lines counted here have landed",
-                &clock,
-                conn,
-            )?;
-        }
         Ok(())
-    });
-    if let Err(error) = done {
-        tracing::error!(import = import.id, %error, "the end of an import was not kept");
-    }
+    })
 }

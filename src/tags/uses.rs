@@ -3,13 +3,16 @@
 use super::{Tag, names};
 use crate::agents::Caller;
 use crate::db::Conn;
-use crate::db::schema::{imports, segment_versions as versions, segments, views};
+use crate::db::schema::{
+    imports, past_taggings as past, segment_versions as versions, segments, taggings, tags, views,
+};
 use crate::filters::fields::{Fields, types::TAGS};
 use crate::filters::rule::{Part, Rule, Term};
 use crate::fold::key;
 use crate::imports::Plan;
 use crate::segments::Segment;
 use crate::views::View;
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -76,7 +79,7 @@ impl Uses {
         let mut keys: Vec<String> = names::of(tag.id, conn)?.iter().map(|name| key(name)).collect();
         keys.push(key(&tag.name));
         let plans: Vec<(i64, String, String)> = imports::table
-            .filter(imports::state.eq_any(["uploaded", "running"]))
+            .filter(imports::state.eq_any(["uploaded", "checking", "checked", "running"]))
             .order(imports::id)
             .select((imports::id, imports::file_name, imports::plan))
             .load(conn)?;
@@ -87,6 +90,26 @@ impl Uses {
         let imports = plans.into_iter().filter(|(.., plan)| asks(plan)).map(|(id, file, _)| (id, file)).collect();
         Ok(Uses { places, imports })
     }
+}
+
+/// Takes away the tags that an import made at this moment, unless somebody else uses them by now.
+pub fn unmake(import: i64, made_at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+    let made: Vec<i64> = tags::table.filter(tags::created_at.eq(made_at)).select(tags::id).load(conn)?;
+    if made.is_empty() {
+        return Ok(());
+    }
+    let named = counts(conn)?;
+    let this = past::source.eq("import").and(past::source_id.eq(import).assume_not_null());
+    let others = past::source_id.is_null().or(diesel::dsl::not(this));
+    let carried: Vec<i64> =
+        taggings::table.filter(taggings::tag_id.eq_any(&made)).select(taggings::tag_id).distinct().load(conn)?;
+    let carried_once: Vec<i64> =
+        past::table.filter(past::tag_id.eq_any(&made)).filter(others).select(past::tag_id).distinct().load(conn)?;
+    let idle: Vec<i64> = made
+        .into_iter()
+        .filter(|tag| !named.contains_key(tag) && !carried.contains(tag) && !carried_once.contains(tag))
+        .collect();
+    diesel::delete(tags::table.filter(tags::id.eq_any(idle))).execute(conn).map(drop)
 }
 
 /// How many segments and views name each tag.

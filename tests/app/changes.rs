@@ -113,7 +113,7 @@ fn a_purchase_is_told_with_the_sums_it_changes() {
         assert_eq!(watch.after(|conn| purchases::recount(&[ana, di], conn).unwrap()), []);
 
         let many = [(ana, boots("D", between)), (di, boots("E", later())), (ana, boots("F", between))];
-        let told = watch.after(|conn| purchases::record_all(&many, conn).unwrap());
+        let told = watch.after(|conn| purchases::record_all(&many, None, conn).unwrap());
         assert_eq!(told, [edited(&sums[..2], &[ana, di]), bought(&[ana, di])]);
 
         // By hand: one changes hands, one goes, one has another number. Then the sums.

@@ -220,7 +220,8 @@ fn imported(who: &[i64], at: &mut Snapshot) -> QueryResult<HashMap<i64, i64>> {
         return Ok(HashMap::new());
     }
     let since = stamp(Utc::now()) - JUST;
-    let lately = imports::state.eq("running").or(imports::finished_at.ge(since).assume_not_null());
+    let ended = imports::finished_at.ge(since).or(imports::undone_at.ge(since)).assume_not_null();
+    let lately = imports::state.eq_any(["running", "undoing"]).or(ended);
     let recent: Vec<i64> = imports::table.filter(lately).select(imports::id).load(&mut **at)?;
     if recent.is_empty() {
         return Ok(HashMap::new());

@@ -5,12 +5,13 @@ use muster::custom_fields::CustomField;
 use muster::db::{Db, Trouble};
 use muster::imports::reader::Reader;
 use muster::imports::shape::Shape;
-use muster::imports::{Import, Plan, Remark, State, Subject, Totals, outcome, run};
+use muster::imports::{Import, Incoming, Plan, Remark, State, Subject, Totals, outcome, rehearsal, run};
 use muster::workspace::Workspace;
 use std::io::Write;
 
 /// What an import came to.
 pub struct Done {
+    pub id: i64,
     pub totals: Totals,
     pub rejected: Vec<Remark>,
     pub notes: Vec<Remark>,
@@ -49,19 +50,29 @@ pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce
     plan.propose(&Reader::open(file.path(), &shape).unwrap().headers, &fields);
     change(&mut plan, &fields);
     plan.check().unwrap();
+    let file_of = Incoming { name: "test.csv".into(), sha256: String::new(), path: Some(file.path().to_path_buf()) };
+    // What a dry run says comes true, to the line.
+    let folder = tempfile::tempdir().unwrap();
+    let imagined = Import::imagined(&file_of, &plan);
+    let mut on = |_| Ok(true);
+    let foretold = rehearsal::rehearse(&imagined, file.path(), &folder.path().join("tried"), db, &mut on).unwrap();
+    let holder = "a test";
     let import = db
         .write_on::<_, Trouble>(&mut conn, |conn| {
             let clock = Workspace::load(conn)?.clock();
             plan.make_fields(clock.stamp(), conn).expect("the fields are made");
-            Ok(Import::create("test.csv", &plan, State::Running, &Caller::command_line(), &clock, conn)?)
+            let import = Import::create(&file_of, &plan, &Caller::command_line(), &clock, conn)?;
+            assert!(import.start(&clock, conn)? && Import::hold(import.id, holder, conn)?);
+            Ok(Import::find(import.id, conn)?.expect("it is there"))
         })
         .unwrap();
-    let totals = run::carry_out(&import, file.path(), db, &mut |_| {}).unwrap();
+    let totals = run::carry_out(&import, file.path(), holder, db, &mut |_| {}).unwrap();
+    assert_eq!(foretold, totals, "the dry run said otherwise");
     let rejected = import.remarks(outcome::Remark::REJECTED, 0, 1000, &mut conn).unwrap();
     let notes = import.remarks(outcome::Remark::NOTE, 0, 1000, &mut conn).unwrap();
     let kept = Import::find(import.id, &mut conn).unwrap().unwrap();
     assert_eq!((kept.state, kept.totals), (State::Done, totals));
-    Done { totals, rejected, notes }
+    Done { id: import.id, totals, rejected, notes }
 }
 
 pub fn import(db: &Db, text: &str) -> Done {
