@@ -5,7 +5,7 @@ pub mod log;
 mod people;
 pub mod serve;
 
-use crate::config::{self, Config, Database};
+use crate::config::{self, Config, Database, Limits};
 use crate::db::{Db, Unavailable};
 use crate::imports::{Subject, command};
 use crate::segments::feed;
@@ -113,6 +113,8 @@ pub struct ImportFile {
     /// How these people agreed to be written to; without it nobody is opted in
     #[arg(long, value_name = "TEXT")]
     pub consent_proof: Option<String>,
+    #[command(flatten)]
+    pub limits: Limits,
     /// Say what would happen and change nothing
     #[arg(long)]
     pub dry_run: bool,

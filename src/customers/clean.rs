@@ -62,7 +62,7 @@ pub fn email(raw: &str) -> Result<Option<String>, String> {
 }
 
 /// True for `5.51E+12`: the digits a spreadsheet dropped cannot be guessed.
-fn shortened(text: &str) -> bool {
+pub fn shortened(text: &str) -> bool {
     let text = text.strip_prefix('+').unwrap_or(text);
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -70,7 +70,8 @@ fn shortened(text: &str) -> bool {
     whole.len() == 1 && number(whole) && number(part) && exponent.strip_prefix('+').is_some_and(number)
 }
 
-const SHORTENED: &str = "A spreadsheet shortened this number. Enter all digits.";
+/// Why such a number is refused.
+pub const SHORTENED: &str = "A spreadsheet shortened this number. Enter all digits.";
 
 /// The business's own key for a customer.
 pub fn external_id(raw: &str) -> Result<Option<String>, String> {

@@ -50,6 +50,7 @@ fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField
         tags: TagMode::parse(&asked.tags).ok_or_else(|| anyhow!("tags are added, replaced or removed"))?,
         unknown_tags: Unknown::parse(&asked.unknown_tags).ok_or_else(|| anyhow!("unknown tags: create or reject"))?,
         tag: asked.tag.clone(),
+        limits: asked.limits,
         consent_proof: asked.consent_proof.as_deref().and_then(crate::fold::filled),
         ..Plan::about(subject)
     };

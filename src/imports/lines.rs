@@ -166,6 +166,9 @@ fn own_value(cell: Cell<'_>, field: &CustomField) -> Result<Option<Value>, Strin
 }
 
 fn id(raw: &str) -> Result<i64, String> {
+    if clean::shortened(raw) {
+        return Err(clean::SHORTENED.into());
+    }
     raw.strip_prefix('#')
         .unwrap_or(raw)
         .parse::<u32>()

@@ -28,7 +28,8 @@ pub async fn index(db: Data<Db>, chrome: Chrome) -> Result<HttpResponse, Error> 
 
 /// `GET /imports/new`
 pub async fn new(config: Data<Config>, chrome: Chrome) -> Result<HttpResponse, Error> {
-    web::show(&NewPage { chrome, limit: config.upload_limit, subject: None, why: None })
+    let (limit, limits) = (config.upload_limit, config.limits);
+    web::show(&NewPage { chrome, limit, limits, subject: None, why: None })
 }
 
 /// `POST /imports`: the file is kept until it is imported or thrown away.
@@ -39,10 +40,10 @@ pub async fn create(
     chrome: Chrome,
     form: Multipart,
 ) -> Result<HttpResponse, Error> {
-    let limit = config.upload_limit;
+    let (limit, limits) = (config.upload_limit, config.limits);
     let folder = files::folder(&config, &db);
     let again = |why: String, subject: Option<Subject>| {
-        let page = NewPage { chrome, limit, subject, why: Some(why) };
+        let page = NewPage { chrome, limit, limits, subject, why: Some(why) };
         web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
     let (upload, subject) = upload::receive(form, &folder, limit).await?;
@@ -52,8 +53,8 @@ pub async fn create(
     };
     let fields = known_fields(&db).await?;
     let looked = blocking(move || {
-        let subject = subject.map_or_else(|| preview::subject(file.path()), Ok)?;
-        let mut plan = Plan::about(subject);
+        let subject = subject.map_or_else(|| preview::subject(file.path(), &limits), Ok)?;
+        let mut plan = Plan { limits, ..Plan::about(subject) };
         preview::look(file.path(), &mut plan, &fields).map(|()| (plan, file))
     })
     .await?;

@@ -5,6 +5,7 @@ use super::Subject;
 use super::columns::Field;
 use super::custom::Custom;
 use super::shape::Chosen;
+use crate::config::Limits;
 use crate::custom_fields::CustomField;
 use crate::tags::Tag;
 use serde::{Deserialize, Serialize};
@@ -201,6 +202,8 @@ pub struct Plan {
     pub consent_proof: Option<String>,
     /// Encoding and delimiter, where a person chose other ones than were found.
     pub shape: Chosen,
+    /// What was too much for a CSV when the file was taken in.
+    pub limits: Limits,
     /// How the file was read, in words.
     pub read_as: String,
     pub encoding: String,
@@ -226,6 +229,7 @@ impl Default for Plan {
             tag: Vec::new(),
             consent_proof: None,
             shape: Chosen::default(),
+            limits: Limits::default(),
             read_as: String::new(),
             encoding: String::new(),
             delimiter: ',',

@@ -124,7 +124,7 @@ pub fn run(
     let plan = &import.plan;
     let here = Workspace::load(conn)?;
     let shape = Shape::find(path, &plan.shape)?;
-    let mut reader = Reader::open(path, &shape)?;
+    let mut reader = Reader::open(path, &shape, &plan.limits)?;
     if reader.headers != plan.headers {
         return Err(Unreadable("The file is not the one the columns were chosen for".into()).into());
     }

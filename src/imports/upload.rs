@@ -56,7 +56,9 @@ async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Opti
                         break;
                     }
                 }
-                return Ok(Upload::Refused(format!("The file is larger than {limit} MiB. Divide it into several.")));
+                return Ok(Upload::Refused(format!(
+                    "The file is larger than {limit} MiB, the largest that may be uploaded here. Divide it into several."
+                )));
             }
             if let Err(error) = out.write_all(&piece).await {
                 return Ok(Upload::Refused(no_room(&error)));

@@ -6,6 +6,7 @@ use super::plan::{Key, Mode, TagMode, Unknown};
 use super::report::{Remarks, Report};
 use super::shape::{self, ENCODINGS};
 use super::{Import, State, Subject};
+use crate::config::Limits;
 use crate::custom_fields::CustomField;
 use crate::web::{Chrome, thousands};
 use crate::workspace::Clock;
@@ -23,8 +24,9 @@ pub struct IndexPage {
 #[template(path = "imports/new.html")]
 pub struct NewPage {
     pub chrome: Chrome,
-    /// MiB.
+    /// The largest file, in MiB.
     pub limit: u64,
+    pub limits: Limits,
     /// What was chosen before the form came back.
     pub subject: Option<Subject>,
     pub why: Option<String>,
@@ -36,6 +38,9 @@ impl NewPage {
     }
     fn is_chosen(&self, subject: &Subject) -> bool {
         self.subject == Some(*subject)
+    }
+    fn column_words(&self) -> String {
+        thousands(&i64::from(self.limits.columns))
     }
     fn limit_words(&self) -> String {
         match self.limit {

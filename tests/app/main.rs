@@ -15,6 +15,8 @@ mod changes;
 mod changes_by_hand;
 mod changes_in_time;
 mod changes_replaced;
+mod csv_files;
+mod csv_spectrum;
 mod custom_fields;
 mod customer_pages;
 mod customers;

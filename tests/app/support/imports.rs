@@ -4,10 +4,11 @@ use muster::agents::Caller;
 use muster::custom_fields::CustomField;
 use muster::db::{Db, Trouble};
 use muster::imports::reader::Reader;
-use muster::imports::shape::Shape;
+use muster::imports::shape::{Shape, Unreadable};
 use muster::imports::{Import, Plan, Remark, State, Subject, Totals, outcome, run};
 use muster::workspace::Workspace;
 use std::io::Write;
+use std::path::Path;
 
 /// What an import came to.
 pub struct Done {
@@ -46,7 +47,7 @@ pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce
     let shape = Shape::find(file.path(), &plan.shape).unwrap();
     let mut conn = db.conn().unwrap();
     let fields = CustomField::all(&mut conn).unwrap();
-    plan.propose(&Reader::open(file.path(), &shape).unwrap().headers, &fields);
+    plan.propose(&Reader::open(file.path(), &shape, &plan.limits).unwrap().headers, &fields);
     change(&mut plan, &fields);
     plan.check().unwrap();
     let import = db
@@ -62,6 +63,13 @@ pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce
     let kept = Import::find(import.id, &mut conn).unwrap().unwrap();
     assert_eq!((kept.state, kept.totals), (State::Done, totals));
     Done { totals, rejected, notes }
+}
+
+/// How the file would be read, in words; or why it would not.
+pub fn looked_at(path: &Path) -> Result<String, Unreadable> {
+    let plan = Plan::default();
+    let shape = Shape::find(path, &plan.shape)?;
+    Reader::open(path, &shape, &plan.limits).map(|_| shape.words())
 }
 
 pub fn import(db: &Db, text: &str) -> Done {
