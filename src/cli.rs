@@ -107,6 +107,10 @@ pub struct ImportFile {
     /// boolean or date). Again for each column
     #[arg(long, value_name = "HEADER=FIELD")]
     pub map: Vec<String>,
+    /// How a column writes its dates or numbers: HEADER=day-first, month-first, decimal-comma or usual [default: found
+    /// where there is no doubt]. Again for each column
+    #[arg(long, value_name = "HEADER=NOTATION")]
+    pub read: Vec<String>,
     /// A tag for every line of the file. Again for each tag
     #[arg(long, value_name = "NAME")]
     pub tag: Vec<String>,

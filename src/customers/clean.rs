@@ -262,9 +262,13 @@ pub fn time(raw: &str, zone: Tz) -> Result<Option<NaiveDateTime>, String> {
 
 /// When a local day begins. Where clocks jump over midnight it begins later.
 pub fn midnight(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    let midnight = date.and_time(NaiveTime::MIN);
+    local(date.and_time(NaiveTime::MIN), zone)
+}
+
+/// The moment a clock on the wall shows; the first of two, and the next one where clocks jump over it.
+pub fn local(shown: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     (0..8)
-        .find_map(|quarters| zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarters))).earliest())
+        .find_map(|quarters| zone.from_local_datetime(&(shown + TimeDelta::minutes(15 * quarters))).earliest())
         .map(|at| at.with_timezone(&Utc))
 }
 

@@ -29,6 +29,9 @@ pub fn import(subject: Subject, db: &Db, asked: &ImportFile) -> anyhow::Result<E
     if !plan.left_out().is_empty() {
         eprintln!("muster: not imported: {}", plan.left_out().join(", "));
     }
+    if !plan.read_otherwise().is_empty() {
+        eprintln!("muster: dates and numbers: {}", plan.read_otherwise().join(", "));
+    }
     let bar = bar(plan.size);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let done = match asked.dry_run {
@@ -60,6 +63,9 @@ fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField
     preview::look(path, &mut plan, fields)?;
     for map in &asked.map {
         plan.map(map, fields).map_err(|reason| anyhow!(reason))?;
+    }
+    for read in &asked.read {
+        plan.read(read).map_err(|reason| anyhow!(reason))?;
     }
     plan.check().map_err(|reason| anyhow!(reason))?;
     Ok(plan)

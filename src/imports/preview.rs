@@ -1,5 +1,6 @@
 //! The beginning of a file, as the mapping page shows it.
 
+use super::notation::Doubt;
 use super::plan::Plan;
 use super::reader::{Content, Reader};
 use super::shape::{Shape, Unreadable};
@@ -42,7 +43,8 @@ pub fn subject(path: &Path, limits: &Limits) -> Result<Subject, Unreadable> {
     Ok(Subject::of(&Reader::open(path, &shape, limits)?.headers))
 }
 
-/// Reads the file as it is, or as a person chose, and proposes what becomes of its columns.
+/// Reads the file as it is, or as a person chose, and proposes what becomes of its columns and how they are
+/// written.
 pub fn look(path: &Path, plan: &mut Plan, fields: &[CustomField]) -> Result<(), Unreadable> {
     let shape = Shape::find(path, &plan.shape)?;
     let mut reader = Reader::open(path, &shape, &plan.limits)?;
@@ -52,6 +54,13 @@ pub fn look(path: &Path, plan: &mut Plan, fields: &[CustomField]) -> Result<(), 
     plan.delimiter = char::from(shape.delimiter);
     plan.size = std::fs::metadata(path)?.len();
     plan.lines = None;
+    let mut doubts = vec![Doubt::whole(); reader.headers.len()];
+    for _ in 0..LOOKED_AT {
+        let Some(line) = reader.next_line()? else { break };
+        let Content::Record(cells) = line.content else { continue };
+        doubts.iter_mut().zip(cells.iter()).for_each(|(doubt, cell)| doubt.see(cell));
+    }
+    plan.notations = doubts.iter().map(Doubt::notation).collect();
     if plan.size <= COUNTED {
         while reader.next_line()?.is_some() {}
         plan.lines = Some(reader.records_read);

@@ -2,6 +2,7 @@
 
 use super::columns::Field;
 use super::custom::MADE;
+use super::notation::Written;
 use super::plan::{Key, Mode, TagMode, Unknown};
 use super::report::{Remarks, Report};
 use super::shape::{self, ENCODINGS};
@@ -69,6 +70,8 @@ struct Row<'a> {
     samples: &'a [String],
     /// The option that is chosen.
     chosen: String,
+    /// The ways in which its dates or numbers may be written: value, words and whether it is chosen.
+    notations: Vec<(&'static str, &'static str, bool)>,
 }
 
 /// Options of a mapping select that belong together: value and words.
@@ -89,8 +92,18 @@ impl MappingPage {
                 header,
                 samples: self.samples.get(at).map(Vec::as_slice).unwrap_or_default(),
                 chosen: field.map(|field| plan.choice(field)).unwrap_or_default(),
+                notations: self.notations(at),
             })
             .collect()
+    }
+    /// Offered where the column becomes a date or a number, and where it looks like one and becomes nothing yet.
+    fn notations(&self, at: usize) -> Vec<(&'static str, &'static str, bool)> {
+        let plan = &self.import.plan;
+        let looks = || Written::of_samples(self.samples.get(at).filter(|_| plan.columns[at].is_none())?);
+        let Some(written) = plan.written(at).or_else(looks) else { return Vec::new() };
+        let now = plan.notation(at, Some(written));
+        let all = written.notations().iter();
+        all.map(|(notation, words)| (notation.key(), *words, *notation == now)).collect()
     }
     /// What a column may become.
     fn groups(&self) -> Vec<Group> {
@@ -232,6 +245,9 @@ impl ReportPage {
         let own: Vec<String> = own.map(|field| plan.key(*field)).collect();
         if !own.is_empty() {
             asked.push(("Custom fields", own.join(", ")));
+        }
+        if !plan.read_otherwise().is_empty() {
+            asked.push(("Dates and numbers", plan.read_otherwise().join(", ")));
         }
         if plan.has(Field::Tags) {
             asked.push(("Tags", plan.tags.words().into()));

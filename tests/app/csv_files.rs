@@ -138,7 +138,11 @@ const SAID: &[(&str, &str)] = &[
     ("excel-numbers.csv", "3 external_id: A spreadsheet shortened this number. Enter all digits."),
     ("addresses.csv", "3 email: The part after the @ needs a dot, for example example.com."),
     ("consent.csv", "14 email_consent: “maybe” is not a consent. Write opted in, opted out or unknown."),
-    ("times.csv", "4 created_at: “31.12.2025” is not a time. Write 2026-09-07 or 2026-09-07T14:30:00Z."),
+    (
+        "times.csv",
+        "4 created_at: “31.12.2025” is not a time. Write 2026-09-07 or 2026-09-07T14:30:00Z. Dates in this column \
+         are year-month-day; another order can be chosen for it.",
+    ),
 ];
 
 #[test]
