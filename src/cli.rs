@@ -5,7 +5,7 @@ pub mod log;
 mod people;
 pub mod serve;
 
-use crate::config::{self, Config, Database};
+use crate::config::{self, Config, Database, Limits};
 use crate::db::{Db, Unavailable};
 use crate::imports::{Subject, command};
 use crate::segments::feed;
@@ -112,12 +112,18 @@ pub struct ImportFile {
     /// boolean or date). Again for each column
     #[arg(long, value_name = "HEADER=FIELD")]
     pub map: Vec<String>,
+    /// How a column writes its dates or numbers: HEADER=day-first, month-first, decimal-comma or usual [default: found
+    /// where there is no doubt]. Again for each column
+    #[arg(long, value_name = "HEADER=NOTATION")]
+    pub read: Vec<String>,
     /// A tag for every line of the file. Again for each tag
     #[arg(long, value_name = "NAME")]
     pub tag: Vec<String>,
     /// How these people agreed to be written to; without it nobody is opted in
     #[arg(long, value_name = "TEXT")]
     pub consent_proof: Option<String>,
+    #[command(flatten)]
+    pub limits: Limits,
     /// Say what would happen and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -1,7 +1,8 @@
 //! Everything that can be configured, in one place. Each setting is a flag of `muster serve`, or the environment name
 //! beside it; the table in README.md is this struct.
 
-use clap::Args;
+use clap::{Args, value_parser};
+use serde::{Deserialize, Serialize};
 
 /// The SQLite file that is used when no database is named.
 pub const DEFAULT_DATABASE: &str = "muster.db";
@@ -33,6 +34,9 @@ pub struct Config {
     #[arg(long, env = "MUSTER_UPLOAD_LIMIT", default_value_t = 1024, value_name = "MIB")]
     pub upload_limit: u64,
 
+    #[command(flatten)]
+    pub limits: Limits,
+
     /// Worker threads for requests [default: one per core]
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N")]
     pub workers: Option<usize>,
@@ -46,6 +50,41 @@ pub struct Config {
     pub log_json: bool,
 }
 
+/// What is too much for one CSV, besides its size. An import keeps it, so that whoever goes on with it reads the same.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Most columns of a CSV
+    #[arg(long = "column-limit", env = "MUSTER_COLUMN_LIMIT", default_value_t = Limits::default().columns,
+          value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub columns: u32,
+
+    /// Longest line of a CSV, in KiB
+    #[arg(long = "line-limit", env = "MUSTER_LINE_LIMIT", default_value_t = Limits::default().line,
+          value_name = "KIB", value_parser = value_parser!(u32).range(1..=262_144))]
+    pub line: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { columns: 2_000, line: 1_024 }
+    }
+}
+
+impl Limits {
+    /// The longest line in bytes.
+    pub fn line_bytes(&self) -> usize {
+        (self.line as usize) << 10
+    }
+    /// The same for people: `1 MiB`.
+    pub fn line_words(&self) -> String {
+        match self.line {
+            kib if kib.is_multiple_of(1024) => format!("{} MiB", kib / 1024),
+            kib => format!("{kib} KiB"),
+        }
+    }
+}
+
 /// What serves when nothing was configured.
 impl Default for Config {
     fn default() -> Config {
@@ -54,6 +93,7 @@ impl Default for Config {
             base_url: None,
             data_dir: None,
             upload_limit: 1024,
+            limits: Limits::default(),
             workers: None,
             sets_memory: None,
             log_json: false,
@@ -69,6 +109,7 @@ impl Config {
             base_url: None,
             data_dir: None,
             upload_limit: 1024,
+            limits: Limits::default(),
             workers: None,
             sets_memory: None,
             log_json: false,

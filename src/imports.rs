@@ -1,7 +1,8 @@
 //! Imports: a CSV of customers or of purchases, line by line, each line to exactly one outcome.
 //!
 //! [`shape`] and [`reader`] turn bytes into records; [`columns`] and [`plan`] say what the cells mean; [`lines`]
-//! understands one record by its [`cells`]; [`settle`] decides what becomes of a customer's line, [`sales`] of a
+//! understands one record by its [`cells`], in
+//! the [`notation`] of each column; [`settle`] decides what becomes of a customer's line, [`sales`] of a
 //! purchase's; [`run`] does so for a whole file and [`store`] writes it down. What differs between the two is asked of the
 //! [`Subject`]. This page is the noun: an import with its totals and what it has to tell.
 
@@ -16,6 +17,7 @@ pub mod files;
 mod form;
 pub mod lifecycle;
 pub mod lines;
+pub mod notation;
 pub mod outcome;
 pub mod pages;
 pub mod people;

@@ -62,7 +62,7 @@ pub fn email(raw: &str) -> Result<Option<String>, String> {
 }
 
 /// True for `5.51E+12`: the digits a spreadsheet dropped cannot be guessed.
-fn shortened(text: &str) -> bool {
+pub fn shortened(text: &str) -> bool {
     let text = text.strip_prefix('+').unwrap_or(text);
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -70,7 +70,8 @@ fn shortened(text: &str) -> bool {
     whole.len() == 1 && number(whole) && number(part) && exponent.strip_prefix('+').is_some_and(number)
 }
 
-const SHORTENED: &str = "A spreadsheet shortened this number. Enter all digits.";
+/// Why such a number is refused.
+pub const SHORTENED: &str = "A spreadsheet shortened this number. Enter all digits.";
 
 /// The business's own key for a customer.
 pub fn external_id(raw: &str) -> Result<Option<String>, String> {
@@ -261,9 +262,13 @@ pub fn time(raw: &str, zone: Tz) -> Result<Option<NaiveDateTime>, String> {
 
 /// When a local day begins. Where clocks jump over midnight it begins later.
 pub fn midnight(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    let midnight = date.and_time(NaiveTime::MIN);
+    local(date.and_time(NaiveTime::MIN), zone)
+}
+
+/// The moment a clock on the wall shows; the first of two, and the next one where clocks jump over it.
+pub fn local(shown: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     (0..8)
-        .find_map(|quarters| zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarters))).earliest())
+        .find_map(|quarters| zone.from_local_datetime(&(shown + TimeDelta::minutes(15 * quarters))).earliest())
         .map(|at| at.with_timezone(&Utc))
 }
 

@@ -68,7 +68,8 @@ impl Changes {
         let read: Vec<(i64, i64, Vec<Difference>)> =
             rows.into_iter().map(|(line, customer, kept)| (line, customer, difference::read(&kept))).collect();
         let names = names(&read, &mut scratch, conn)?;
-        let words = Words { import, clock, fields: CustomField::all(conn)?, tags: tag_names(&read, &mut scratch, conn)? };
+        let words =
+            Words { import, clock, fields: CustomField::all(conn)?, tags: tag_names(&read, &mut scratch, conn)? };
         let shown = read
             .into_iter()
             .map(|(line, id, differences)| Changed {

@@ -32,6 +32,9 @@ pub fn import(subject: Subject, db: &Db, asked: &ImportFile) -> anyhow::Result<E
     if !plan.left_out().is_empty() {
         eprintln!("muster: not imported: {}", plan.left_out().join(", "));
     }
+    if !plan.read_otherwise().is_empty() {
+        eprintln!("muster: dates and numbers: {}", plan.read_otherwise().join(", "));
+    }
     let bar = bar(plan.size);
     let done = match asked.dry_run {
         true => rehearse(&plan, path, &bar, db),
@@ -52,6 +55,7 @@ fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField
         tags: TagMode::parse(&asked.tags).ok_or_else(|| anyhow!("tags are added, replaced or removed"))?,
         unknown_tags: Unknown::parse(&asked.unknown_tags).ok_or_else(|| anyhow!("unknown tags: create or reject"))?,
         tag: asked.tag.clone(),
+        limits: asked.limits,
         consent_proof: asked.consent_proof.as_deref().and_then(crate::fold::filled),
         ..Plan::about(subject)
     };
@@ -61,6 +65,9 @@ fn plan(subject: Subject, path: &Path, asked: &ImportFile, fields: &[CustomField
     preview::look(path, &mut plan, fields)?;
     for map in &asked.map {
         plan.map(map, fields).map_err(|reason| anyhow!(reason))?;
+    }
+    for read in &asked.read {
+        plan.read(read).map_err(|reason| anyhow!(reason))?;
     }
     plan.check().map_err(|reason| anyhow!(reason))?;
     Ok(plan)

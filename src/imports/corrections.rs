@@ -42,8 +42,8 @@ pub fn keep(
     conn: &mut Conn,
 ) -> QueryResult<()> {
     for (line, cells) in lines {
-        let record = serde_json::to_string(cells)
-            .map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
+        let record =
+            serde_json::to_string(cells).map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
         diesel::delete(import_corrections::table.find((import.id, line))).execute(conn)?;
         diesel::insert_into(import_corrections::table)
             .values((
@@ -77,15 +77,15 @@ pub fn settle(
         .filter(import_lines::outcome.eq(Outcome::Rejected.key()))
         .select(import_lines::line)
         .load(conn)?;
-    let wanted: Vec<(i64, Vec<String>)> =
-        lines.iter().filter(|(line, _)| rejected.contains(line)).cloned().collect();
+    let wanted: Vec<(i64, Vec<String>)> = lines.iter().filter(|(line, _)| rejected.contains(line)).cloned().collect();
     if wanted.is_empty() {
         return Ok(0);
     }
     keep(import, &wanted, caller, clock, conn)?;
     let (plan, here) = (&import.plan, Workspace::load(conn)?);
     let Ok(fields) = plan.fields(conn)? else { return Ok(0) };
-    let hand = Hand { actor: caller.name.clone(), agent_id: caller.agent_id, at: clock.stamp(), ..Hand::of(import, &here) };
+    let hand =
+        Hand { actor: caller.name.clone(), agent_id: caller.agent_id, at: clock.stamp(), ..Hand::of(import, &here) };
     let ground = Ground { plan, here: &here, hand: &hand, fields: &fields, last_known: import.last_known };
     let understanding =
         Understanding { plan, readings: readings(plan, &fields), here: &here, corrected: HashMap::new() };

@@ -18,11 +18,14 @@ pub struct Custom {
     /// What it will hold, where the import makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub make: Option<Kind>,
+    /// What it holds; not known of plans that are older than this.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub holds: Option<Kind>,
 }
 
 impl From<&CustomField> for Custom {
     fn from(field: &CustomField) -> Custom {
-        Custom { key: field.key.clone(), label: field.label.clone(), make: None }
+        Custom { key: field.key.clone(), label: field.label.clone(), make: None, holds: Some(field.kind) }
     }
 }
 
@@ -113,7 +116,7 @@ impl Plan {
     /// A column that becomes a new field, with the column's name as its label.
     pub(super) fn made(&mut self, at: usize, key: String, kind: Kind) -> Field {
         let label = self.headers.get(at).map(|header| bare(header).chars().take(100).collect());
-        self.column_of(Custom { label: label.unwrap_or_else(|| key.clone()), key, make: Some(kind) })
+        self.column_of(Custom { label: label.unwrap_or_else(|| key.clone()), key, make: Some(kind), holds: Some(kind) })
     }
 
     pub(super) fn column_of(&mut self, custom: Custom) -> Field {

@@ -1,5 +1,6 @@
 //! What was chosen on the mapping page, turned into a plan.
 
+use super::notation::Notation;
 use super::plan::{Key, Mode, Plan, TagMode, Unknown};
 use super::shape::Chosen;
 use crate::custom_fields::CustomField;
@@ -37,6 +38,9 @@ impl Typed {
         for at in 0..plan.columns.len() {
             if let Some(choice) = self.get(&format!("column.{at}")) {
                 plan.columns[at] = plan.chosen(at, choice, fields);
+            }
+            if let Some(notation) = self.get(&format!("notation.{at}")).and_then(Notation::parse) {
+                plan.write_as(at, notation);
             }
         }
         plan.mode = self.get("mode").and_then(Mode::parse).unwrap_or_default();
@@ -90,8 +94,9 @@ mod tests {
     fn a_form_becomes_a_plan() {
         let mut plan = Plan::default();
         plan.propose(&["email".into(), "plan".into(), "custom.Shoe\nsize".into()], &[]);
+        plan.write_as(2, Notation::DayFirst);
         let typed = Typed::read(
-            b"column.0=email&column.1=city&column.2=new.number&mode=tags&match.1=email&match.2=&match.3=email&tags=replace&tag=A%3B+b+&proof=x",
+            b"column.0=email&column.1=city&column.2=new.number&mode=tags&match.1=email&match.2=&match.3=email&tags=replace&tag=A%3B+b+&notation.2=decimal-comma&notation.7=usual&notation.1=odd&proof=x",
         );
         typed.apply(&mut plan, &[]);
         let keys: Vec<String> = plan.columns.iter().flatten().map(|field| plan.key(*field)).collect();
@@ -99,6 +104,7 @@ mod tests {
         assert_eq!(plan.columns[2].map(|field| plan.words(field)), Some("Shoe size"));
         assert_eq!((plan.mode, plan.match_by.as_slice()), (Mode::Tags, &[Key::Email][..]));
         assert_eq!((plan.tag.join("+"), plan.separator.as_str()), ("A+b".into(), ";"));
+        assert_eq!(plan.notations, [Notation::Usual, Notation::Usual, Notation::DecimalComma]);
         assert!(plan.consent_proof.is_none() && typed.half_proven());
     }
 }

@@ -216,11 +216,7 @@ impl Import {
     pub fn uncheck(&self, why: &str, conn: &mut Conn) -> QueryResult<()> {
         let checking = imports::table.find(self.id).filter(imports::state.eq(State::Checking.key()));
         diesel::update(checking)
-            .set((
-                imports::state.eq(State::Uploaded.key()),
-                imports::message.eq(Some(why)),
-                free(),
-            ))
+            .set((imports::state.eq(State::Uploaded.key()), imports::message.eq(Some(why)), free()))
             .execute(conn)
             .map(drop)
     }

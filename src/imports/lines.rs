@@ -2,6 +2,7 @@
 
 use super::cells::{self, Cell};
 use super::columns::{Column, Field, Kind, one_line};
+use super::notation::{self, Notation, Written};
 use super::plan::{Key, Mode, Plan, TagMode};
 use super::reader::Cells;
 use crate::custom_fields::{self, CustomField};
@@ -86,8 +87,12 @@ pub struct Reading<'a> {
     at: usize,
     field: Field,
     how: How<'a>,
+    /// Whether its cells can be written in several ways, and in which they are.
+    written: Option<Written>,
+    notation: Notation,
 }
 
+#[derive(Clone, Copy)]
 enum How<'a> {
     BuiltIn(&'static Column),
     Custom(&'a CustomField),
@@ -101,7 +106,11 @@ pub fn readings<'a>(plan: &Plan, fields: &'a [Option<CustomField>]) -> Vec<Readi
             Field::Custom(place) => How::Custom(fields.get(place)?.as_ref()?),
             field => How::BuiltIn(plan.subject.column(field)?),
         };
-        Some(Reading { at, field, how })
+        let written = match &how {
+            How::Custom(field) => notation::written(field.kind),
+            How::BuiltIn(column) => column.written(),
+        };
+        Some(Reading { at, field, how, written, notation: plan.notation(at, written) })
     };
     let needed = |reading: &Reading<'_>| {
         let key = plan.match_by.iter().any(|key| key.field() == reading.field);
@@ -114,8 +123,8 @@ pub fn readings<'a>(plan: &Plan, fields: &'a [Option<CustomField>]) -> Vec<Readi
 pub fn understand(cells: &Cells, plan: &Plan, readings: &[Reading<'_>], here: &Workspace) -> Result<Wish, Vec<Fault>> {
     let mut wish = Wish { given: Vec::new(), tags: Tagging::default() };
     let mut faults = Vec::new();
-    for Reading { at, field, how } in readings {
-        let (at, field) = (*at, *field);
+    for reading in readings {
+        let Reading { at, field, how, written, notation } = *reading;
         let cell = cells::read(cells.get(at));
         if cell == Cell::Empty {
             continue;
@@ -125,19 +134,30 @@ pub fn understand(cells: &Cells, plan: &Plan, readings: &[Reading<'_>], here: &W
                 wish.tags = Tagging { at: Some(at), ..tags };
                 None
             }),
-            How::BuiltIn(column) => value(cell, column, here),
-            How::Custom(custom) => own_value(cell, custom),
+            How::BuiltIn(column) => value(cell, column, notation, here),
+            How::Custom(custom) => own_value(cell, custom, notation),
         };
         match read {
             Ok(Some(value)) => wish.given.push(Given { at, field, value }),
             Ok(None) => {}
-            Err(reason) => faults.push(Fault { at, reason }),
+            Err(reason) => {
+                let hint = written.zip(raw(cell)).and_then(|(written, raw)| notation::hint(written, notation, raw));
+                let reason = std::iter::once(reason.as_str()).chain(hint).collect::<Vec<_>>().join(" ");
+                faults.push(Fault { at, reason });
+            }
         }
     }
     if faults.is_empty() { Ok(wish) } else { Err(faults) }
 }
 
-fn value(cell: Cell<'_>, column: &Column, here: &Workspace) -> Result<Option<Value>, String> {
+fn raw(cell: Cell<'_>) -> Option<&str> {
+    match cell {
+        Cell::Value(raw) => Some(raw),
+        Cell::Empty | Cell::Clear => None,
+    }
+}
+
+fn value(cell: Cell<'_>, column: &Column, notation: Notation, here: &Workspace) -> Result<Option<Value>, String> {
     let raw = match (cell, column.kind) {
         (Cell::Empty, _) => return Ok(None),
         (Cell::Clear, Kind::Id | Kind::Time { needed: true, .. } | Kind::Purchase { needed: true, .. }) => {
@@ -147,6 +167,8 @@ fn value(cell: Cell<'_>, column: &Column, here: &Workspace) -> Result<Option<Val
         (Cell::Clear, _) => return Ok(Some(Value::Clear)),
         (Cell::Value(raw), _) => raw,
     };
+    let raw = notation.usually(raw, Some(here.zone))?;
+    let raw = raw.as_ref();
     Ok(match column.kind {
         Kind::Id => Some(Value::Id(id(raw)?)),
         Kind::Text { clean, .. } => clean(raw, here)?.map(Value::Text),
@@ -157,15 +179,18 @@ fn value(cell: Cell<'_>, column: &Column, here: &Workspace) -> Result<Option<Val
     })
 }
 
-fn own_value(cell: Cell<'_>, field: &CustomField) -> Result<Option<Value>, String> {
+fn own_value(cell: Cell<'_>, field: &CustomField, notation: Notation) -> Result<Option<Value>, String> {
     Ok(match cell {
         Cell::Empty => None,
         Cell::Clear => Some(Value::Clear),
-        Cell::Value(raw) => field.clean(&one_line(raw))?.map(Value::Custom),
+        Cell::Value(raw) => field.clean(&notation.usually(&one_line(raw), None)?)?.map(Value::Custom),
     })
 }
 
 fn id(raw: &str) -> Result<i64, String> {
+    if clean::shortened(raw) {
+        return Err(clean::SHORTENED.into());
+    }
     raw.strip_prefix('#')
         .unwrap_or(raw)
         .parse::<u32>()

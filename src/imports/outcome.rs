@@ -132,8 +132,10 @@ pub fn broken(number: i64, cells: &Cells, reason: &str, plan: &Plan) -> Settled 
 }
 
 fn shown(cell: &str) -> String {
+    // Visible, and PostgreSQL keeps no NUL.
+    let cell = cell.replace('\0', "\u{2400}");
     match cell.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}…", &cell[..at]),
-        None => cell.to_string(),
+        None => cell,
     }
 }

@@ -31,7 +31,8 @@ pub async fn index(db: Data<Db>, chrome: Chrome) -> Result<HttpResponse, Error> 
 
 /// `GET /imports/new`
 pub async fn new(config: Data<Config>, chrome: Chrome) -> Result<HttpResponse, Error> {
-    web::show(&NewPage { chrome, limit: config.upload_limit, subject: None, why: None })
+    let (limit, limits) = (config.upload_limit, config.limits);
+    web::show(&NewPage { chrome, limit, limits, subject: None, why: None })
 }
 
 /// `POST /imports`: the file is kept until it is imported or thrown away.
@@ -42,10 +43,10 @@ pub async fn create(
     chrome: Chrome,
     form: Multipart,
 ) -> Result<HttpResponse, Error> {
-    let limit = config.upload_limit;
+    let (limit, limits) = (config.upload_limit, config.limits);
     let folder = files::folder(&config, &db);
     let again = |why: String, subject: Option<Subject>| {
-        let page = NewPage { chrome, limit, subject, why: Some(why) };
+        let page = NewPage { chrome, limit, limits, subject, why: Some(why) };
         web::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
     let (upload, subject) = upload::receive(form, &folder, limit).await?;
@@ -56,8 +57,8 @@ pub async fn create(
     let fields = known_fields(&db).await?;
     let known = fields.clone();
     let looked = blocking(move || {
-        let subject = subject.map_or_else(|| preview::subject(file.path()), Ok)?;
-        let mut plan = Plan::about(subject);
+        let subject = subject.map_or_else(|| preview::subject(file.path(), &limits), Ok)?;
+        let mut plan = Plan { limits, ..Plan::about(subject) };
         preview::look(file.path(), &mut plan, &known).map(|()| (plan, file))
     })
     .await?;
@@ -306,9 +307,8 @@ async fn begun(db: &Db, id: i64) -> Result<(), Error> {
     blocking(move || {
         work::begin(id, db.clone());
         let late = Instant::now() + AT_ONCE;
-        let is_open = |conn: &mut Conn| {
-            Ok::<_, Trouble>(Import::find(id, conn)?.is_some_and(|import| import.state.is_open()))
-        };
+        let is_open =
+            |conn: &mut Conn| Ok::<_, Trouble>(Import::find(id, conn)?.is_some_and(|import| import.state.is_open()));
         while Instant::now() < late && db.read_now(is_open)? {
             std::thread::sleep(Duration::from_millis(15));
         }

@@ -3,8 +3,10 @@
 
 use super::columns::Field;
 use super::custom::Custom;
+use super::notation::Notation;
 use super::shape::Chosen;
 use super::{Subject, files};
+use crate::config::Limits;
 use crate::custom_fields::CustomField;
 use crate::tags::Tag;
 use serde::{Deserialize, Serialize};
@@ -188,6 +190,8 @@ pub struct Plan {
     pub headers: Vec<String>,
     /// What each column becomes; `None` leaves it out.
     pub columns: Vec<Option<Field>>,
+    /// How each column writes its dates or numbers; one that is missing writes them in the usual way.
+    pub notations: Vec<Notation>,
     /// The business's own fields among them, by [`Field::Custom`].
     pub custom: Vec<Custom>,
     pub mode: Mode,
@@ -202,6 +206,8 @@ pub struct Plan {
     pub consent_proof: Option<String>,
     /// Encoding and delimiter, where a person chose other ones than were found.
     pub shape: Chosen,
+    /// What was too much for a CSV when the file was taken in.
+    pub limits: Limits,
     /// How the file was read, in words.
     pub read_as: String,
     pub encoding: String,
@@ -220,6 +226,7 @@ impl Default for Plan {
             subject: Subject::default(),
             headers: Vec::new(),
             columns: Vec::new(),
+            notations: Vec::new(),
             custom: Vec::new(),
             mode: Mode::default(),
             match_by: Key::STORED.to_vec(),
@@ -229,6 +236,7 @@ impl Default for Plan {
             tag: Vec::new(),
             consent_proof: None,
             shape: Chosen::default(),
+            limits: Limits::default(),
             read_as: String::new(),
             encoding: String::new(),
             delimiter: ',',
@@ -249,6 +257,7 @@ impl Plan {
     pub fn propose(&mut self, headers: &[String], fields: &[CustomField]) {
         self.headers = headers.to_vec();
         self.columns = vec![None; headers.len()];
+        self.notations.clear();
         self.custom.clear();
         // A column called exactly like a field has a better claim than one that only means the same.
         for (at, header) in headers.iter().enumerate() {
@@ -289,6 +298,7 @@ impl Plan {
                 field => Some(field),
             });
         }
+        self.notations.clone_from(&earlier.notations);
         self.mode = earlier.mode;
         self.match_by.clone_from(&earlier.match_by);
         self.tags = earlier.tags;
@@ -301,10 +311,7 @@ impl Plan {
         let (header, target) =
             spelling.rsplit_once('=').ok_or_else(|| format!("{spelling:?} is not of the form HEADER=FIELD"))?;
         let (header, target) = (header.trim(), target.trim());
-        let same = |name: &String| crate::fold::key(name) == crate::fold::key(header);
-        let at = self.headers.iter().position(same).ok_or_else(|| {
-            format!("The file has no column called {header:?}; its columns are {}", self.headers.join(", "))
-        })?;
+        let at = self.place(header)?;
         let field = match target {
             "-" => None,
             target => Some(match target.strip_prefix("custom.") {
@@ -325,6 +332,14 @@ impl Plan {
         }
         self.columns[at] = field;
         Ok(())
+    }
+
+    /// Where a column stands, by its name.
+    pub(super) fn place(&self, header: &str) -> Result<usize, String> {
+        let same = |name: &String| crate::fold::key(name) == crate::fold::key(header);
+        self.headers.iter().position(same).ok_or_else(|| {
+            format!("The file has no column called {header:?}; its columns are {}", self.headers.join(", "))
+        })
     }
 
     /// What would keep the import from making sense, in one sentence.

@@ -6,16 +6,13 @@
 //! What the bytes are (encoding, delimiter) is found in [`super::shape`]; what the cells mean is not known here.
 
 use super::shape::{Counted, Shape, Unreadable};
+use crate::config::Limits;
 use crate::fold;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A record longer than this is rejected: most likely a quotation mark was left open.
-pub const RECORD_CAP: usize = 1 << 20;
-/// A file with more columns is refused.
-pub const COLUMNS_CAP: usize = 2_000;
 /// How much is read from the file at a time.
 const CHUNK: usize = 64 << 10;
 /// How much of a line that cannot be read is kept for the report.
@@ -102,6 +99,10 @@ pub struct Records {
     /// The source is known to be sound UTF-8 or was decoded from something else.
     encoding: &'static str,
     decoded: bool,
+    /// A record that is longer is rejected: most likely a quotation mark was left open.
+    longest: usize,
+    /// The same for people.
+    longest_words: String,
 }
 
 /// Where a record's bytes end, and whether the file ended before it did.
@@ -113,7 +114,7 @@ struct Extent {
 }
 
 impl Records {
-    pub fn new(source: Box<dyn Read + Send>, delimiter: u8, encoding: &'static str) -> Records {
+    pub fn new(source: Box<dyn Read + Send>, delimiter: u8, encoding: &'static str, limits: &Limits) -> Records {
         Records {
             source,
             buf: Vec::with_capacity(2 * CHUNK),
@@ -126,6 +127,8 @@ impl Records {
             ends: vec![0; 64],
             encoding,
             decoded: encoding != encoding_rs::UTF_8.name(),
+            longest: limits.line_bytes(),
+            longest_words: limits.line_words(),
         }
     }
 
@@ -168,7 +171,8 @@ impl Records {
 
     /// The next record, blank ones included.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {
-        if self.start > CHUNK {
+        // Moved seldom: what is moved each time may be as long as the longest line.
+        if self.start > CHUNK.max(self.buf.len() / 2) {
             self.buf.drain(..self.start);
             self.start = 0;
         }
@@ -233,7 +237,7 @@ impl Records {
         let (mut fed, mut out, mut ends) = (self.start, 0, 0);
         let cut = loop {
             if fed == self.buf.len() && !self.ended {
-                if fed - self.start > RECORD_CAP {
+                if fed - self.start > self.longest {
                     return Ok(None);
                 }
                 self.fill()?;
@@ -251,7 +255,7 @@ impl Records {
                 csv_core::ReadRecordResult::Record | csv_core::ReadRecordResult::End => break finished,
             }
         };
-        if fed - self.start > RECORD_CAP {
+        if fed - self.start > self.longest {
             return Ok(None);
         }
         if !cut && self.buf[fed - 1] == b'\r' && self.byte(fed)? == Some(b'\n') {
@@ -267,32 +271,50 @@ impl Records {
             None => self.buf.len(),
         };
         let text = String::from_utf8_lossy(trim_break(&self.buf[self.start..end])).into_owned();
-        let cells = if text.len() > RECORD_CAP { Cells::of(shortened(&text)) } else { unquoted(&text, self.delimiter) };
+        let cells =
+            if text.len() > self.longest { Cells::of(shortened(&text)) } else { unquoted(&text, self.delimiter) };
         self.advance(end);
         self.core.reset();
         Ok(Content::Broken(cells, reason.into()))
     }
 
     fn overlong(&mut self) -> io::Result<Content> {
-        if self.buf[self.start..].iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-            return self.broken("A quotation mark on this line is not closed within 1 MiB.");
+        let line_break = self.buf[self.start..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        if line_break.is_some_and(|at| at <= self.longest) {
+            let reason = format!(
+                "A quotation mark on this line is not closed within {}, the longest that a line may be here.",
+                self.longest_words
+            );
+            return self.broken(&reason);
         }
-        let kept = shortened(&String::from_utf8_lossy(&self.buf[self.start..self.start + 4 * KEPT]));
-        // One endless line: let go of it piece by piece until it ends.
+        let kept = self.buf[self.start..].iter().take(4 * KEPT).copied().collect::<Vec<u8>>();
+        let kept = shortened(&String::from_utf8_lossy(&kept));
+        match line_break {
+            Some(at) => {
+                let end = self.after_break(self.start + at)?;
+                self.advance(end);
+            }
+            None => self.pass_over()?,
+        }
+        self.core.reset();
+        let reason = format!("This line is longer than {}, the longest that a line may be here.", self.longest_words);
+        Ok(Content::Broken(Cells::of(kept), reason))
+    }
+
+    /// Lets go of an endless line piece by piece until it ends.
+    fn pass_over(&mut self) -> io::Result<()> {
         loop {
             self.start = 0;
             self.buf.clear();
             if !self.fill()? {
-                break;
+                return Ok(());
             }
             if let Some(at) = self.buf.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
                 let end = self.after_break(at)?;
                 self.advance(end);
-                break;
+                return Ok(());
             }
         }
-        self.core.reset();
-        Ok(Content::Broken(Cells::of(kept), "This line is longer than 1 MiB.".into()))
     }
 
     /// The position after the line break that stands at `at`.
@@ -396,10 +418,10 @@ pub struct Reader {
 
 impl Reader {
     /// Opens the file in the given shape and reads its header.
-    pub fn open(path: &Path, shape: &Shape) -> Result<Reader, Unreadable> {
+    pub fn open(path: &Path, shape: &Shape, limits: &Limits) -> Result<Reader, Unreadable> {
         let bytes = Arc::new(AtomicU64::new(0));
         let file = Counted::open(path, bytes.clone())?;
-        let mut records = Records::new(shape.decode(file)?, shape.delimiter, shape.encoding.name());
+        let mut records = Records::new(shape.decode(file)?, shape.delimiter, shape.encoding.name(), limits);
         records.skip_separator_line()?;
         let mut before = Vec::new();
         let header = loop {
@@ -416,8 +438,12 @@ impl Reader {
                 }
             }
         };
-        if header.len() > COLUMNS_CAP {
-            return Err(Unreadable(format!("The file has {} columns; {COLUMNS_CAP} are allowed", header.len())));
+        if header.len() > limits.columns as usize {
+            let (found, most) = (thousands(header.len()), thousands(limits.columns as usize));
+            return Err(Unreadable(format!(
+                "The file has {found} columns; {most} are the most that a file may have here. Leave out those that are \
+                 not to be imported"
+            )));
         }
         Ok(Reader { records, headers: names(&header), before, records_read: 1, bytes })
     }
@@ -448,6 +474,10 @@ impl Reader {
     }
 }
 
+fn thousands(n: usize) -> String {
+    crate::web::thousands(&(n as i64))
+}
+
 fn counted(n: usize, thing: &str) -> String {
     if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
 }
@@ -458,9 +488,15 @@ fn names(header: &Cells) -> Vec<String> {
     header
         .iter()
         .enumerate()
-        .map(|(at, cell)| match super::cells::plain(cell) {
-            name if name.is_empty() || !seen.insert(fold::key(name)) => format!("column {}", at + 1),
-            name => name.to_string(),
+        .map(|(at, cell)| {
+            let name = super::cells::plain(cell);
+            if !name.is_empty() && seen.insert(fold::key(name)) {
+                return name.to_string();
+            }
+            // Somebody may have called another column so.
+            let place = format!("column {}", at + 1);
+            let mut names = std::iter::once(place.clone()).chain((2..).map(|n| format!("{place} ({n})")));
+            names.find(|name| seen.insert(fold::key(name))).unwrap_or(place)
         })
         .collect()
 }
@@ -471,7 +507,7 @@ mod tests {
     use std::io::Cursor;
 
     fn read(text: &[u8], delimiter: u8) -> Vec<Line> {
-        let mut records = Records::new(Box::new(Cursor::new(text.to_vec())), delimiter, "UTF-8");
+        let mut records = Records::new(Box::new(Cursor::new(text.to_vec())), delimiter, "UTF-8", &Limits::default());
         let mut lines = Vec::new();
         while let Some(line) = records.next_line().unwrap() {
             lines.push(line);
@@ -529,7 +565,7 @@ mod tests {
     fn memory_stays_bounded_whatever_the_file_holds() {
         let mut text = b"1,\"open\n".to_vec();
         text.extend(b"2,a line like any other\n".repeat(250_000));
-        let mut records = Records::new(Box::new(Cursor::new(text)), b',', "UTF-8");
+        let mut records = Records::new(Box::new(Cursor::new(text)), b',', "UTF-8", &Limits::default());
         let (mut good, mut broken, mut most) = (0, 0, 0);
         while let Some(line) = records.next_line().unwrap() {
             match line.content {
@@ -539,7 +575,7 @@ mod tests {
             most = most.max(records.buf.capacity());
         }
         assert_eq!((good, broken), (250_000, 1));
-        assert!(most < 4 * RECORD_CAP, "{most}");
+        assert!(most < 4 << 20, "{most}");
         let mut endless = b"1,".to_vec();
         endless.extend(vec![b'x'; 5 << 20]);
         endless.extend(b"\n2,b\n");
@@ -549,6 +585,35 @@ mod tests {
         );
         assert_eq!(lines[1].number, 2);
         assert!(matches!(&lines[1].content, Content::Record(cells) if cells.get(1) == "b"));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_says_so_whether_or_not_its_end_is_in_sight() {
+        for over in [1, 10, 100 << 10, 3 << 20] {
+            for ending in ["\n", "\r\n", ""] {
+                let text = format!("1,{}{ending}", "x".repeat((1 << 20) + over));
+                let all = format!("0,a\n{text}{}", if ending.is_empty() { "" } else { "2,b" });
+                let lines = read(all.as_bytes(), b',');
+                assert!(
+                    matches!(&lines[1].content, Content::Broken(_, reason) if reason.contains("longer than 1 MiB")),
+                    "{over} {ending:?}"
+                );
+                assert_eq!(lines.len(), if ending.is_empty() { 2 } else { 3 });
+            }
+        }
+        let just = format!("1,{}\n2,b", "x".repeat((1 << 20) - 3));
+        assert!(read(just.as_bytes(), b',').iter().all(|line| matches!(line.content, Content::Record(_))));
+    }
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        let called = |header: &str| match read(header.as_bytes(), b',').remove(0).content {
+            Content::Record(cells) => names(&cells).join("|"),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(called("a,,A , b"), "a|column 2|column 3|b");
+        assert_eq!(called("column 2,"), "column 2|column 2 (2)");
+        assert_eq!(called(",Column 1"), "column 1|column 2");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use super::cells::{guarded, plain};
 use super::changes::Changes;
+use super::form::Cells;
 use super::outcome::Remark as Kind;
 use super::scratch::Scratch;
-use super::form::Cells;
 use super::{Import, Remark, corrections};
 use crate::db::Conn;
 use crate::db::schema::import_remarks;
@@ -153,8 +153,7 @@ impl Remarks {
             let record = cells(&first.record, import.plan.headers.len());
             let about = |name: &str| remarks.iter().any(|remark| remark.column_name == name);
             let named = import.plan.headers.iter().zip(&import.plan.columns).enumerate();
-            let wrong: Vec<usize> =
-                named.clone().filter(|(_, (header, _))| about(header)).map(|(at, _)| at).collect();
+            let wrong: Vec<usize> = named.clone().filter(|(_, (header, _))| about(header)).map(|(at, _)| at).collect();
             // Where the line as a whole is wrong, any of its cells may be.
             let whole = about("") || wrong.is_empty();
             let shown = named.filter(|(at, (_, field))| wrong.contains(at) || (whole && field.is_some()));

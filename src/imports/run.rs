@@ -135,7 +135,7 @@ pub fn open(path: &Path, import: &Import) -> Result<Reader, Unreadable> {
         return Err(Unreadable(OTHER.into()));
     }
     let shape = Shape::find(path, &import.plan.shape)?;
-    let reader = Reader::open(path, &shape)?;
+    let reader = Reader::open(path, &shape, &import.plan.limits)?;
     match reader.headers == import.plan.headers {
         true => Ok(reader),
         false => Err(Unreadable(OTHER.into())),
@@ -198,9 +198,7 @@ pub fn land(
 ) -> QueryResult<Vec<Settled>> {
     let asked: Vec<Asked<'_>> = entries
         .iter()
-        .filter_map(|entry| {
-            Some(Asked { number: entry.number, cells: &entry.cells, wish: entry.meant.as_ref().ok()? })
-        })
+        .filter_map(|entry| Some(Asked { number: entry.number, cells: &entry.cells, wish: entry.meant.as_ref().ok()? }))
         .collect();
     dialect::plan_afresh(conn)?;
     let landed = match ground.plan.subject {

@@ -6,7 +6,7 @@
 use super::people::{People, State};
 use super::plan::Key;
 use crate::db::Conn;
-use diesel::connection::SimpleConnection;
+use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -47,6 +47,8 @@ pub struct Scratch {
     last: i64,
 }
 
+type Transactions = <Conn as Connection>::TransactionManager;
+
 type Found = (i64, String, i64);
 
 impl Scratch {
@@ -67,9 +69,9 @@ impl Scratch {
 
     /// Many writes at once. Without a journal nothing can be taken back: whoever fails in between throws the file away.
     pub fn within<T>(&mut self, work: impl FnOnce(&mut Scratch) -> QueryResult<T>) -> QueryResult<T> {
-        self.conn.batch_execute("BEGIN")?;
+        Transactions::begin_transaction(&mut self.conn)?;
         let done = work(self);
-        self.conn.batch_execute("COMMIT")?;
+        Transactions::commit_transaction(&mut self.conn)?;
         done
     }
 
@@ -114,8 +116,8 @@ impl Scratch {
                 }
             };
             let now = &person.now;
-            let state = serde_json::to_string(now)
-                .map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
+            let state =
+                serde_json::to_string(now).map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
             diesel::delete(people::table.find(id)).execute(&mut self.conn)?;
             diesel::insert_into(people::table)
                 .values((

@@ -25,12 +25,7 @@ pub struct Tags {
 
 impl Tags {
     /// Looks up every name the lines use at once.
-    pub fn load(
-        wishes: &[&Wish],
-        plan: &Plan,
-        scratch: Option<&mut Scratch>,
-        conn: &mut Conn,
-    ) -> QueryResult<Tags> {
+    pub fn load(wishes: &[&Wish], plan: &Plan, scratch: Option<&mut Scratch>, conn: &mut Conn) -> QueryResult<Tags> {
         let names = wishes.iter().flat_map(|wish| wish.tags.on.iter().chain(&wish.tags.off)).chain(&plan.tag);
         let mut keys: Vec<String> = names.map(|name| fold::key(name)).collect();
         keys.sort_unstable();

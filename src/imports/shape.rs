@@ -2,6 +2,7 @@
 
 use super::Subject;
 use super::reader::{Content, Records, separator_line};
+use crate::config::Limits;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub const ENCODINGS: [(&str, &str); 8] = [
 const SAMPLE: u64 = 256 << 10;
 /// How many bytes beyond ASCII are enough to guess an encoding by.
 const GUESS: usize = 4 << 20;
+
+/// One byte in so many may be NUL.
+const FULL_OF_NUL: usize = 100;
 
 /// A person's choice instead of what was found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -140,13 +144,16 @@ fn known_delimiter(delimiter: char) -> Result<u8, Unreadable> {
 
 /// A spreadsheet or an archive under a wrong name is told apart by its first bytes.
 fn refuse_other_kinds(beginning: &[u8]) -> Result<(), Unreadable> {
-    const KINDS: [(&[u8], &str); 6] = [
+    const KINDS: [(&[u8], &str); 9] = [
         (b"PK\x03\x04", "an Excel workbook or a zip archive"),
+        (b"PK\x05\x06", "an empty zip archive"),
         (b"\x1f\x8b", "compressed with gzip"),
         (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
         (b"%PDF", "a PDF document"),
         (b"BZh", "compressed with bzip2"),
         (b"7z\xbc\xaf", "a 7-Zip archive"),
+        (b"\xfd7zXZ", "compressed with xz"),
+        (b"\x28\xb5\x2f\xfd", "compressed with Zstandard"),
     ];
     match KINDS.iter().find(|(magic, _)| beginning.starts_with(magic)) {
         Some((_, kind)) => {
@@ -156,18 +163,22 @@ fn refuse_other_kinds(beginning: &[u8]) -> Result<(), Unreadable> {
     }
 }
 
-/// UTF-8 if the file is (a few broken lines do not change that), else what chardetng thinks. Refuses NUL.
+/// UTF-8 if the file is (a few broken lines do not change that), else what chardetng thinks. Refuses what is full of NUL: text
+/// never is. A single one costs its own line only.
 fn guess(file: &mut File) -> Result<&'static Encoding, Unreadable> {
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     let (mut chunk, mut kept) = (vec![0; 64 << 10], 0);
     let (mut letters, mut broken, mut fed) = (0u64, 0u64, 0);
+    let (mut nuls, mut all) = (0, 0);
     let mut bytes_seen = [0u64; 256];
     loop {
         let read = file.read(&mut chunk[kept..])?;
         let (bytes, last) = (&chunk[..kept + read], read == 0);
-        if bytes.contains(&0) {
+        nuls += memchr::memchr_iter(0, &chunk[kept..kept + read]).count();
+        all += read;
+        if last && nuls * FULL_OF_NUL > all {
             return Err(Unreadable(
-                "This file holds NUL bytes, which text never does. If it is UTF-16, save it as CSV (UTF-8)".into(),
+                "This file is full of NUL bytes, which text never is. If it is UTF-16, save it as CSV (UTF-8)".into(),
             ));
         }
         let mut rest = 0;
@@ -255,7 +266,7 @@ fn find_delimiter(sample: &[u8]) -> Result<u8, Unreadable> {
 /// How well a delimiter fits, and how many columns it gives.
 fn score(sample: &[u8], delimiter: u8) -> Result<(f64, usize), Unreadable> {
     let whole = (sample.len() as u64) < SAMPLE;
-    let mut records = Records::new(Box::new(Cursor::new(sample.to_vec())), delimiter, UTF_8.name());
+    let mut records = Records::new(Box::new(Cursor::new(sample.to_vec())), delimiter, UTF_8.name(), &Limits::default());
     let (mut header, mut same, mut lines, mut known) = (0, 0.0, 0.0, 0.0);
     let (mut indented, mut last_fits) = (0.0, false);
     while let Some(line) = records.next_line()? {
@@ -280,6 +291,10 @@ fn score(sample: &[u8], delimiter: u8) -> Result<(f64, usize), Unreadable> {
         if lines >= 500.0 {
             break;
         }
+    }
+    // Divided so there is nothing in any cell: `,,,` is blank and not the name of a column.
+    if header == 0 {
+        return Ok((1.0, 0));
     }
     // The sample may end in the middle of a line.
     if !whole && !last_fits && lines > 1.0 && lines < 500.0 {
@@ -345,7 +360,7 @@ mod tests {
         for bytes in [text.as_bytes().to_vec(), utf16(text, false), utf16(text, true), western.to_vec()] {
             let file = file(&bytes);
             let shape = Shape::find(file.path(), &Chosen::default()).unwrap();
-            let mut reader = Reader::open(file.path(), &shape).unwrap();
+            let mut reader = Reader::open(file.path(), &shape, &Limits::default()).unwrap();
             assert_eq!(reader.headers, ["email", "city"]);
             let Content::Record(cells) = reader.next_line().unwrap().unwrap().content else { panic!("a record") };
             assert_eq!(cells.get(1), "Göteborg");
@@ -399,14 +414,14 @@ mod tests {
         assert!(found(b"a,b\n1,\x002\n").contains("NUL"));
         let empty = file(b"");
         let shape = Shape::find(empty.path(), &Chosen::default()).unwrap();
-        assert!(Reader::open(empty.path(), &shape).err().unwrap().0.contains("empty"));
+        assert!(Reader::open(empty.path(), &shape, &Limits::default()).err().unwrap().0.contains("empty"));
     }
 
     #[test]
     fn headers_without_a_name_of_their_own_are_called_after_their_place() {
         let file = file(b"\n\xef\xbb\xbfemail,,Email , name\n1,2,3,4\n1,2,3\n");
         let shape = Shape::find(file.path(), &Chosen::default()).unwrap();
-        let mut reader = Reader::open(file.path(), &shape).unwrap();
+        let mut reader = Reader::open(file.path(), &shape, &Limits::default()).unwrap();
         assert_eq!(reader.headers[1..], ["column 2", "column 3", "name"]);
         let blank = reader.next_line().unwrap().unwrap();
         assert_eq!((blank.number, blank.content), (1, Content::Blank));

@@ -149,7 +149,8 @@ fn customers_back(import: &Import, here: &Workspace, size: usize, conn: &mut Con
     dialect::hold_customers(&ids, conn)?;
     // One moment for all that is undone, so that what was done here is known from what others do.
     let at = import.undone_at.unwrap_or_else(|| here.clock().stamp());
-    let hand = Hand { at, actor: import.undone_by.clone().unwrap_or_default(), agent_id: None, ..Hand::of(import, here) };
+    let hand =
+        Hand { at, actor: import.undone_by.clone().unwrap_or_default(), agent_id: None, ..Hand::of(import, here) };
     let known = CustomField::all(conn)?;
     let place = |custom: &super::custom::Custom| known.iter().find(|field| field.key == custom.key).cloned();
     let fields: Vec<Option<CustomField>> = import.plan.custom.iter().map(place).collect();
@@ -164,8 +165,7 @@ fn customers_back(import: &Import, here: &Workspace, size: usize, conn: &mut Con
     let Back { told, gone, .. } = back;
     let (restored, kept) = (done.len() as i64 - told.lines.len() as i64, told.lines.len() as i64);
     people.all.retain(|person| person.id.is_none_or(|id| !gone.contains(&id)));
-    let ground =
-        Ground { plan: &import.plan, here, hand: &hand, fields: &fields, last_known: import.last_known };
+    let ground = Ground { plan: &import.plan, here, hand: &hand, fields: &fields, last_known: import.last_known };
     // Whoever goes may have a key that somebody gets back.
     let gone: Vec<i64> = gone.into_iter().collect();
     diesel::delete(customers::table.filter(Among { column: "customers.id", ids: gone })).execute(conn)?;
@@ -373,13 +373,7 @@ fn tags_back(
         given.remove(&pair);
     }
     let added: Vec<(i64, i64)> = given.into_iter().filter(|(_, on)| *on).map(|(pair, _)| pair).collect();
-    let mark = Mark {
-        actor: hand.actor.clone(),
-        agent_id: None,
-        source,
-        at: hand.at,
-        lasting: tags::Lasting::Unsaid,
-    };
+    let mark = Mark { actor: hand.actor.clone(), agent_id: None, source, at: hand.at, lasting: tags::Lasting::Unsaid };
     tagging::back(&added, ids, &mark, conn)
 }
 
@@ -405,12 +399,7 @@ fn strangers(
     let theirs = taggings::source
         .ne(Source::Import(import.id).key())
         .or(taggings::source_id.is_not_null().and(taggings::source_id.assume_not_null().ne(import.id)));
-    who!(
-        taggings,
-        "taggings.customer_id",
-        "She was tagged since, so she stays.",
-        theirs.and(tags::on(at))
-    );
+    who!(taggings, "taggings.customer_id", "She was tagged since, so she stays.", theirs.and(tags::on(at)));
     Ok(found)
 }
 

@@ -58,7 +58,9 @@ async fn take(mut form: Multipart, folder: &Path, limit: u64, subject: &mut Opti
                         break;
                     }
                 }
-                return Ok(Upload::Refused(format!("The file is larger than {limit} MiB. Divide it into several.")));
+                return Ok(Upload::Refused(format!(
+                    "The file is larger than {limit} MiB, the largest that may be uploaded here. Divide it into several."
+                )));
             }
             hasher.update(&piece);
             if let Err(error) = out.write_all(&piece).await {

@@ -1,12 +1,14 @@
 //! The pages of imports, and the questions their templates ask.
 
+use super::changes::Changes;
 use super::columns::Field;
 use super::custom::MADE;
+use super::notation::Written;
 use super::plan::{Key, Mode, TagMode, Unknown};
-use super::changes::Changes;
 use super::report::{Fix, Remarks, Report};
 use super::shape::{self, ENCODINGS};
 use super::{Import, State, Subject};
+use crate::config::Limits;
 use crate::custom_fields::CustomField;
 use crate::web::{Chrome, thousands};
 use crate::workspace::Clock;
@@ -24,8 +26,9 @@ pub struct IndexPage {
 #[template(path = "imports/new.html")]
 pub struct NewPage {
     pub chrome: Chrome,
-    /// MiB.
+    /// The largest file, in MiB.
     pub limit: u64,
+    pub limits: Limits,
     /// What was chosen before the form came back.
     pub subject: Option<Subject>,
     pub why: Option<String>,
@@ -37,6 +40,9 @@ impl NewPage {
     }
     fn is_chosen(&self, subject: &Subject) -> bool {
         self.subject == Some(*subject)
+    }
+    fn column_words(&self) -> String {
+        thousands(&i64::from(self.limits.columns))
     }
     fn limit_words(&self) -> String {
         match self.limit {
@@ -65,6 +71,8 @@ struct Row<'a> {
     samples: &'a [String],
     /// The option that is chosen.
     chosen: String,
+    /// The ways in which its dates or numbers may be written: value, words and whether it is chosen.
+    notations: Vec<(&'static str, &'static str, bool)>,
 }
 
 /// Options of a mapping select that belong together: value and words.
@@ -85,8 +93,18 @@ impl MappingPage {
                 header,
                 samples: self.samples.get(at).map(Vec::as_slice).unwrap_or_default(),
                 chosen: field.map(|field| plan.choice(field)).unwrap_or_default(),
+                notations: self.notations(at),
             })
             .collect()
+    }
+    /// Offered where the column becomes a date or a number, and where it looks like one and becomes nothing yet.
+    fn notations(&self, at: usize) -> Vec<(&'static str, &'static str, bool)> {
+        let plan = &self.import.plan;
+        let looks = || Written::of_samples(self.samples.get(at).filter(|_| plan.columns[at].is_none())?);
+        let Some(written) = plan.written(at).or_else(looks) else { return Vec::new() };
+        let now = plan.notation(at, Some(written));
+        let all = written.notations().iter();
+        all.map(|(notation, words)| (notation.key(), *words, *notation == now)).collect()
     }
     /// What a column may become.
     fn groups(&self) -> Vec<Group> {
@@ -286,7 +304,9 @@ impl CheckedPage {
 fn words_of(import: &Import) -> &'static str {
     match import.plan.subject {
         Subject::Customers => import.plan.mode.told(),
-        Subject::Purchases => "Purchases are added to the customers they name; one that is known already stays as it is",
+        Subject::Purchases => {
+            "Purchases are added to the customers they name; one that is known already stays as it is"
+        }
     }
 }
 
@@ -401,6 +421,9 @@ impl AskedBox<'_> {
         if !own.is_empty() {
             asked.push(("Custom fields", own.join(", ")));
         }
+        if !plan.read_otherwise().is_empty() {
+            asked.push(("Dates and numbers", plan.read_otherwise().join(", ")));
+        }
         if plan.has(Field::Tags) {
             asked.push(("Tags", plan.tags.words().into()));
         }
@@ -492,7 +515,12 @@ trait Pieces {
             "kept" => (&report.kept, "Lines that were not undone"),
             _ => (&report.notes, "Notes"),
         };
-        RemarksTable { remarks, next: next(import, kind, remarks.next), first: first(import, kind, remarks.later), label }
+        RemarksTable {
+            remarks,
+            next: next(import, kind, remarks.next),
+            first: first(import, kind, remarks.later),
+            label,
+        }
     }
     fn fixes(&self) -> FixesBox<'_> {
         let (import, report) = self.parts_of();

@@ -21,13 +21,7 @@ pub fn back(added: &[(i64, i64)], ids: &[i64], mark: &Mark, conn: &mut Conn) -> 
     Ok(told)
 }
 
-fn take_back(
-    added: &[(i64, i64)],
-    ids: &[i64],
-    mark: &Mark,
-    told: &mut Told,
-    conn: &mut Conn,
-) -> QueryResult<()> {
+fn take_back(added: &[(i64, i64)], ids: &[i64], mark: &Mark, told: &mut Told, conn: &mut Conn) -> QueryResult<()> {
     let (source, id) = (mark.source.key(), mark.source.id().unwrap_or_default());
     let theirs = || -> On<taggings::table> {
         let this = taggings::source.eq(source).and(taggings::source_id.eq(id).assume_not_null());

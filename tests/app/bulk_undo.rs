@@ -43,7 +43,7 @@ fn dump(db: &Db) -> Vec<String> {
             (i64, i64, Time, String, Option<i64>, String, Option<i64>, Option<Time>));
         table!(consents: consents::all_columns, (i64, String, String, Time, String));
         table!(custom_values: custom_values::all_columns, (i64, i64, String, Text, Option<i64>));
-        table!(purchases: purchases::all_columns, (i64, Text, i64, Text, Text, i64, String, Time));
+        table!(purchases: purchases::all_columns, (i64, Text, i64, Text, Text, i64, String, Time, Option<i64>));
         table!(segment_members: segment_members::all_columns, (i64, i64, Time));
         // What was undone has a story of its own.
         let past: Vec<(i64, String, String)> = past_taggings::table

@@ -1,6 +1,6 @@
 //! What an import promises: every line ends in one way, and a bad one never takes a good one with it.
 
-use crate::support::imports::{Done, import, import_bytes, import_with};
+use crate::support::imports::{Done, import, import_beside_others, import_bytes, import_with};
 use crate::support::{for_each_database, sqlite, world};
 use diesel::prelude::*;
 use muster::db::schema::{consents, customers, taggings, tags};
@@ -267,7 +267,7 @@ fn two_imports_at_once_make_everybody_once() {
             let one = file((0..3_000).collect());
             let other = file((0..3_000).rev().collect());
             let db = &db;
-            let running = [one, other].map(|text| scope.spawn(move || import(db, &text)));
+            let running = [one, other].map(|text| scope.spawn(move || import_beside_others(db, &text)));
             running.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let created: i64 = both.iter().map(|done| done.totals.created).sum();

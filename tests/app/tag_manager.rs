@@ -400,9 +400,8 @@ fn deleting_a_tag_in_use_lists_the_uses_and_asks_for_a_replacement() {
         let vip = tag("VIP", &db);
         write(&db, |conn| {
             let plan = muster::imports::Plan { tag: vec!["vip".into()], ..Default::default() };
-            let state = muster::imports::State::Running;
-            muster::imports::Import::create("guests.csv", &plan, state, &Caller::command_line(), &clock(), conn)
-                .unwrap()
+            let file = muster::imports::Incoming { name: "guests.csv".into(), ..Default::default() };
+            muster::imports::Import::create(&file, &plan, &Caller::command_line(), &clock(), conn).unwrap()
         });
         // A private segment of somebody else is counted and not named.
         let secret = server.signed_in(Role::Agent);

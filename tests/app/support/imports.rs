@@ -4,10 +4,11 @@ use muster::agents::Caller;
 use muster::custom_fields::CustomField;
 use muster::db::{Db, Trouble};
 use muster::imports::reader::Reader;
-use muster::imports::shape::Shape;
+use muster::imports::shape::{Shape, Unreadable};
 use muster::imports::{Import, Incoming, Plan, Remark, State, Subject, Totals, outcome, rehearsal, run};
 use muster::workspace::Workspace;
 use std::io::Write;
+use std::path::Path;
 
 /// What an import came to.
 pub struct Done {
@@ -39,19 +40,30 @@ pub fn import_purchases(db: &Db, text: &str) -> Done {
     import_about(Subject::Purchases, db, text.as_bytes(), |_, _| {})
 }
 
-/// The same for any file; `change` is told of the custom fields too.
+/// The same for any file; `change` is told of the custom fields too. Before, it is tried out: what that says comes true,
+/// to the line.
 pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce(&mut Plan, &[CustomField])) -> Done {
+    let (done, foretold) = carry(subject, db, bytes, change);
+    assert_eq!(foretold, done.totals, "the dry run said otherwise");
+    done
+}
+
+/// A file that others are imported beside: what a dry run says of it may be over a moment later.
+pub fn import_beside_others(db: &Db, text: &str) -> Done {
+    carry(Subject::Customers, db, text.as_bytes(), |_, _| {}).0
+}
+
+fn carry(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce(&mut Plan, &[CustomField])) -> (Done, Totals) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let mut plan = Plan::about(subject);
     let shape = Shape::find(file.path(), &plan.shape).unwrap();
     let mut conn = db.conn().unwrap();
     let fields = CustomField::all(&mut conn).unwrap();
-    plan.propose(&Reader::open(file.path(), &shape).unwrap().headers, &fields);
+    plan.propose(&Reader::open(file.path(), &shape, &plan.limits).unwrap().headers, &fields);
     change(&mut plan, &fields);
     plan.check().unwrap();
     let file_of = Incoming { name: "test.csv".into(), sha256: String::new(), path: Some(file.path().to_path_buf()) };
-    // What a dry run says comes true, to the line.
     let folder = tempfile::tempdir().unwrap();
     let imagined = Import::imagined(&file_of, &plan);
     let mut on = |_| Ok(true);
@@ -67,12 +79,18 @@ pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce
         })
         .unwrap();
     let totals = run::carry_out(&import, file.path(), holder, db, &mut |_| {}).unwrap();
-    assert_eq!(foretold, totals, "the dry run said otherwise");
     let rejected = import.remarks(outcome::Remark::REJECTED, 0, 1000, &mut conn).unwrap();
     let notes = import.remarks(outcome::Remark::NOTE, 0, 1000, &mut conn).unwrap();
     let kept = Import::find(import.id, &mut conn).unwrap().unwrap();
     assert_eq!((kept.state, kept.totals), (State::Done, totals));
-    Done { id: import.id, totals, rejected, notes }
+    (Done { id: import.id, totals, rejected, notes }, foretold)
+}
+
+/// How the file would be read, in words; or why it would not.
+pub fn looked_at(path: &Path) -> Result<String, Unreadable> {
+    let plan = Plan::default();
+    let shape = Shape::find(path, &plan.shape)?;
+    Reader::open(path, &shape, &plan.limits).map(|_| shape.words())
 }
 
 pub fn import(db: &Db, text: &str) -> Done {

@@ -93,7 +93,7 @@ fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> 
     };
     let customer =
         Customer::create(&draft, conn, &clock).unwrap_or_else(|problem| panic!("{}: {problem}", person.name));
-    let mark = Mark::of(&Caller::command_line(), Source::Import(1), clock.stamp());
+    let mark = Mark::of(&Caller::command_line(), Source::Import(1_000), clock.stamp());
     for name in person.tags {
         let name = Tag::clean(name).expect("a tag's name");
         let (tag, _) = Tag::find_or_create(&name, conn, clock.stamp())?;
