@@ -9,6 +9,7 @@ pub mod checks;
 pub mod dialect;
 mod following;
 pub mod nodes;
+pub mod rows;
 pub mod schema;
 
 pub use following::{Following, Witness};

@@ -76,6 +76,28 @@ pub fn hold_customers(ids: &[i64], conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
+/// As many numbers for new customers, which nobody else gets. To be called inside a write transaction.
+pub fn new_customers(count: usize, conn: &mut Conn) -> QueryResult<Vec<i64>> {
+    #[derive(QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(match conn {
+        Conn::Sqlite(c) => {
+            const LAST: &str = "SELECT COALESCE(MAX(seq), 0) AS id FROM sqlite_sequence WHERE name = 'customers'";
+            let last = diesel::sql_query(LAST).get_result::<Number>(c)?.id;
+            (last + 1..=last + count).collect()
+        }
+        Conn::Postgres(c) => {
+            const NEXT: &str = "SELECT nextval(pg_get_serial_sequence('customers', 'id')) AS id FROM generate_series(1, $1)";
+            let numbers: Vec<Number> = diesel::sql_query(NEXT).bind::<BigInt, _>(count).load(c)?;
+            numbers.into_iter().map(|number| number.id).collect()
+        }
+    })
+}
+
 /// How somebody writes much without being in the way of others.
 pub struct Manners {
     /// How long a transaction should take,

@@ -32,6 +32,9 @@ impl Tags {
         keys.dedup();
         let mut named: HashMap<String, i64> =
             names::meant(&keys, conn)?.into_iter().map(|(key, tag)| (key, tag.id)).collect();
+        if scratch.is_none() {
+            families::hold(&named.values().copied().collect::<Vec<_>>(), conn)?;
+        }
         if let Some(scratch) = scratch {
             named.extend(scratch.tags(&keys)?);
         }

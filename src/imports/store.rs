@@ -3,63 +3,19 @@
 //! Many rows go in one statement; nothing here decides anything.
 
 use super::difference;
-use super::outcome::{Settled, Written};
-use super::people::{CHANNELS, CHUNK, Hand, People, Person, State};
-use super::plan::Key;
+use super::outcome::{Remark, Settled, Written};
+use super::people::{CHANNELS, Hand, People, Person, State};
 use super::run::Ground;
 use crate::custom_fields::many::{self, Held};
-use crate::customers::{Consent, Draft};
-use crate::db::Conn;
-use crate::db::schema::{consents, customers, import_changes, import_lines, import_remarks};
-use crate::each;
+use crate::customers::{Channel, Consent, Draft};
+use crate::db::rows::{Column, Rows};
+use crate::db::schema::{consents, customers};
+use crate::db::{Conn, dialect};
 use crate::fold::fold;
 use crate::tags;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::{BTreeMap, HashMap};
-
-#[derive(Insertable)]
-#[diesel(table_name = customers, treat_none_as_default_value = false)]
-struct NewCustomer {
-    name: Option<String>,
-    name_folded: Option<String>,
-    email: Option<String>,
-    email_folded: Option<String>,
-    phone: Option<String>,
-    external_id: Option<String>,
-    external_id_folded: Option<String>,
-    country: Option<String>,
-    city: Option<String>,
-    city_folded: Option<String>,
-    language: Option<String>,
-    language_folded: Option<String>,
-    created_at: NaiveDateTime,
-    updated_at: NaiveDateTime,
-    last_seen_at: Option<NaiveDateTime>,
-}
-
-impl NewCustomer {
-    fn of(draft: &Draft, at: NaiveDateTime) -> NewCustomer {
-        let folded = |value: &Option<String>| value.as_deref().map(fold);
-        NewCustomer {
-            name: draft.name.clone(),
-            name_folded: folded(&draft.name),
-            email: draft.email.clone(),
-            email_folded: folded(&draft.email),
-            phone: draft.phone.clone(),
-            external_id: draft.external_id.clone(),
-            external_id_folded: folded(&draft.external_id),
-            country: draft.country.clone(),
-            city: draft.city.clone(),
-            city_folded: folded(&draft.city),
-            language: draft.language.clone(),
-            language_folded: folded(&draft.language),
-            created_at: draft.created_at.unwrap_or(at),
-            updated_at: at,
-            last_seen_at: draft.last_seen_at,
-        }
-    }
-}
+use std::collections::BTreeMap;
 
 /// Only what changed; `Some(None)` empties a value.
 #[derive(AsChangeset)]
@@ -109,52 +65,12 @@ impl Changed {
     }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = consents)]
-struct NewConsent {
-    customer_id: i64,
-    channel: &'static str,
-    state: &'static str,
-    changed_at: NaiveDateTime,
-    source: String,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = import_lines, treat_none_as_default_value = false)]
-struct NewLine {
-    import_id: i64,
-    line: i64,
-    outcome: &'static str,
-    customer_id: Option<i64>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = import_changes)]
-struct NewChange {
-    import_id: i64,
-    line: i64,
-    customer_id: i64,
-    changes: String,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = import_remarks)]
-struct NewRemark<'a> {
-    import_id: i64,
-    line: i64,
-    outcome: &'static str,
-    column_name: &'a str,
-    value: &'a str,
-    reason: &'a str,
-    record: &'a str,
-}
-
 /// Everybody who is new or changed, with consents, tags and custom values.
 pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
     let hand = ground.hand;
-    create(&mut people.all, hand, conn)?;
+    create(&mut people.all, ground, conn)?;
     let nothing = State::default();
-    let (mut given, mark) = (Vec::new(), hand.mark());
+    let (mut given, mark) = (Given::default(), hand.mark());
     let (mut on, mut off) = (BTreeMap::<i64, Vec<i64>>::new(), BTreeMap::<i64, Vec<i64>>::new());
     for person in &people.all {
         let Some(id) = person.id else { continue };
@@ -162,10 +78,6 @@ pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> Quer
             continue;
         }
         let old = person.stored.as_ref().unwrap_or(&nothing);
-        if let Some(stored) = &person.stored {
-            let changed = Changed::between(&stored.draft, &person.now.draft, hand.at);
-            diesel::update(customers::table.find(id)).set(&changed).execute(conn)?;
-        }
         for (at, channel) in CHANNELS.into_iter().enumerate() {
             let (before, after) = (old.consents[at], person.now.consents[at]);
             if before == after {
@@ -175,15 +87,12 @@ pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> Quer
                 diesel::delete(consents::table.find((id, channel.key()))).execute(conn)?;
             }
             if after != Consent::Unknown {
-                given.push(NewConsent {
-                    customer_id: id,
-                    channel: channel.key(),
-                    state: after.key(),
-                    changed_at: hand.at,
-                    source: format!("import {}", hand.import),
-                });
+                given.push(id, channel, after);
             }
         }
+        let Some(stored) = &person.stored else { continue };
+        let changed = Changed::between(&stored.draft, &person.now.draft, hand.at);
+        diesel::update(customers::table.find(id)).set(&changed).execute(conn)?;
         for tag in old.tags.difference(&person.now.tags) {
             off.entry(*tag).or_default().push(id);
         }
@@ -191,9 +100,7 @@ pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> Quer
             on.entry(*tag).or_default().push(id);
         }
     }
-    for some in given.chunks(CHUNK) {
-        each!(conn, c => diesel::insert_into(consents::table).values(some).execute(c))?;
-    }
+    given.write(hand, conn)?;
     // What makes way for another of its family goes as that comes.
     for (tag, ids) in on {
         tags::put_on(&ids, tag, &mark, conn)?;
@@ -204,14 +111,43 @@ pub fn people(people: &mut People, ground: &Ground<'_>, conn: &mut Conn) -> Quer
     custom(&people.all, ground, conn)
 }
 
-/// What changed in the custom fields of the file, field by field.
+/// Consents that were said.
+#[derive(Default)]
+struct Given {
+    whose: Vec<i64>,
+    channels: Vec<&'static str>,
+    states: Vec<&'static str>,
+}
+
+impl Given {
+    fn push(&mut self, id: i64, channel: Channel, state: Consent) {
+        self.whose.push(id);
+        self.channels.push(channel.key());
+        self.states.push(state.key());
+    }
+
+    fn write(self, hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+        let source = format!("import {}", hand.import);
+        let count = self.whose.len();
+        let columns = vec![
+            ("customer_id", Column::Whole(self.whose)),
+            ("channel", Column::Text(self.channels)),
+            ("state", Column::Text(self.states)),
+            ("changed_at", Column::EachTime(hand.at)),
+            ("source", Column::EachText(&source)),
+        ];
+        Rows { table: "consents", columns, count }.insert(conn)
+    }
+}
+
+/// What changed in the custom fields of those who were there, field by field.
 fn custom(all: &[Person], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
     for (place, field) in ground.fields.iter().enumerate() {
         let Some(field) = field else { continue };
         let (mut held, mut emptied) = (Vec::new(), Vec::new());
         for person in all {
-            let Some(id) = person.id else { continue };
-            let before = person.stored.as_ref().and_then(|stored| stored.custom.get(&place));
+            let (Some(id), Some(stored)) = (person.id, &person.stored) else { continue };
+            let before = stored.custom.get(&place);
             match person.now.custom.get(&place) {
                 now if now == before => {}
                 Some(now) => held.push(Held::by(id, field, now.clone())),
@@ -224,85 +160,131 @@ fn custom(all: &[Person], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<(
     Ok(())
 }
 
-/// Inserts the new ones and learns their numbers by their keys; those without a key go one by one.
-fn create(all: &mut [Person], hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
-    let (mut rows, mut keyed) = (Vec::new(), HashMap::new());
-    for (at, person) in all.iter_mut().enumerate().filter(|(_, person)| person.id.is_none()) {
-        let row = NewCustomer::of(&person.now.draft, hand.at);
-        match Key::STORED.into_iter().find_map(|key| Some((key, person.now.key(key)?.to_string()))) {
-            Some(key) => {
-                keyed.insert(key, at);
-                rows.push(row);
-            }
-            None => {
-                let id =
-                    diesel::insert_into(customers::table).values(&row).returning(customers::id).get_result(conn)?;
-                person.id = Some(id);
-            }
-        }
+/// Inserts the new ones, with the tags and custom values that nobody else can have given them yet.
+fn create(all: &mut [Person], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
+    let mut new: Vec<&mut Person> = all.iter_mut().filter(|person| person.id.is_none()).collect();
+    let ids = dialect::new_customers(new.len(), conn)?;
+    for (person, id) in new.iter_mut().zip(&ids) {
+        person.id = Some(*id);
     }
-    type Keys = (i64, Option<String>, Option<String>, Option<String>);
-    let keys = (customers::id, customers::external_id, customers::email, customers::phone);
-    for some in rows.chunks(CHUNK) {
-        let made: Vec<Keys> =
-            each!(conn, c => diesel::insert_into(customers::table).values(some).returning(keys).get_results(c))?;
-        // No database promises the order of these.
-        for (id, external_id, email, phone) in made {
-            let first = [(Key::ExternalId, external_id), (Key::Email, email), (Key::Phone, phone)]
-                .into_iter()
-                .find_map(|(key, value)| Some((key, value?)));
-            let at = first.and_then(|key| keyed.get(&key)).ok_or(diesel::result::Error::NotFound)?;
-            all[*at].id = Some(id);
-        }
+    let new: Vec<&State> = new.into_iter().map(|person| &person.now).collect();
+    rows_of_customers(&ids, &new, ground.hand, conn)?;
+    rows_of_taggings(&ids, &new, ground.hand, conn)?;
+    rows_of_values(&ids, &new, ground, conn)
+}
+
+fn rows_of_customers(ids: &[i64], new: &[&State], hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+    let text = |of: fn(&Draft) -> &Option<String>| -> Vec<Option<&str>> {
+        new.iter().map(|state| of(&state.draft).as_deref()).collect()
+    };
+    let folded = |values: &[Option<&str>]| -> Vec<Option<String>> {
+        values.iter().map(|value| value.map(fold)).collect()
+    };
+    fn read(values: &[Option<String>]) -> Column<'_> {
+        Column::MaybeText(values.iter().map(Option::as_deref).collect())
     }
-    Ok(())
+    let (name, email) = (text(|draft| &draft.name), text(|draft| &draft.email));
+    let (external_id, city) = (text(|draft| &draft.external_id), text(|draft| &draft.city));
+    let language = text(|draft| &draft.language);
+    let (names, emails) = (folded(&name), folded(&email));
+    let (external_ids, cities, languages) = (folded(&external_id), folded(&city), folded(&language));
+    let columns = vec![
+        ("id", Column::Whole(ids.to_vec())),
+        ("name_folded", read(&names)),
+        ("name", Column::MaybeText(name)),
+        ("email_folded", read(&emails)),
+        ("email", Column::MaybeText(email)),
+        ("phone", Column::MaybeText(text(|draft| &draft.phone))),
+        ("external_id_folded", read(&external_ids)),
+        ("external_id", Column::MaybeText(external_id)),
+        ("country", Column::MaybeText(text(|draft| &draft.country))),
+        ("city_folded", read(&cities)),
+        ("city", Column::MaybeText(city)),
+        ("language_folded", read(&languages)),
+        ("language", Column::MaybeText(language)),
+        ("created_at", Column::Time(new.iter().map(|state| state.draft.created_at.unwrap_or(hand.at)).collect())),
+        ("updated_at", Column::EachTime(hand.at)),
+        ("last_seen_at", Column::MaybeTime(new.iter().map(|state| state.draft.last_seen_at).collect())),
+    ];
+    Rows { table: "customers", columns, count: ids.len() }.insert(conn)
+}
+
+fn rows_of_taggings(ids: &[i64], new: &[&State], hand: &Hand, conn: &mut Conn) -> QueryResult<()> {
+    let pairs = || ids.iter().zip(new).flat_map(|(id, state)| state.tags.iter().map(move |tag| (*id, *tag)));
+    let (customers, tags): (Vec<i64>, Vec<i64>) = pairs().unzip();
+    let mark = hand.mark();
+    let count = customers.len();
+    let columns = vec![
+        ("customer_id", Column::Whole(customers)),
+        ("tag_id", Column::Whole(tags)),
+        ("tagged_at", Column::EachTime(mark.at)),
+        ("actor", Column::EachText(&mark.actor)),
+        ("agent_id", Column::EachWhole(mark.agent_id)),
+        ("source", Column::EachText(mark.source.key())),
+        ("source_id", Column::EachWhole(mark.source.id())),
+    ];
+    Rows { table: "taggings", columns, count }.insert(conn)
+}
+
+fn rows_of_values(ids: &[i64], new: &[&State], ground: &Ground<'_>, conn: &mut Conn) -> QueryResult<()> {
+    let held = || {
+        ids.iter().zip(new).flat_map(|(id, state)| {
+            state.custom.iter().filter_map(|(place, value)| Some((*id, ground.fields.get(*place)?.as_ref()?.id, value)))
+        })
+    };
+    let columns = vec![
+        ("customer_id", Column::Whole(held().map(|(id, ..)| id).collect())),
+        ("field_id", Column::Whole(held().map(|(_, field, _)| field).collect())),
+        ("value", Column::Text(held().map(|(.., value)| value.text.as_str()).collect())),
+        ("folded", Column::MaybeText(held().map(|(.., value)| value.folded.as_deref()).collect())),
+        ("number", Column::MaybeWhole(held().map(|(.., value)| value.number).collect())),
+    ];
+    Rows { table: "custom_values", columns, count: held().count() }.insert(conn)
 }
 
 /// What became of each line, and what is worth telling about it.
 pub fn lines(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<Written> {
     let mut written = Written::default();
-    let mut rows = Vec::with_capacity(settled.len());
-    for line in settled {
-        written.count(line.outcome);
-        rows.push(NewLine {
-            import_id: import,
-            line: line.number,
-            outcome: line.outcome.key(),
-            customer_id: line.customer,
-        });
-    }
-    for some in rows.chunks(CHUNK) {
-        each!(conn, c => diesel::insert_into(import_lines::table).values(some).execute(c))?;
-    }
-    let mut changes = Vec::new();
-    for line in settled.iter().filter(|line| !line.changes.is_empty()) {
-        let (Some(customer_id), changed) = (line.customer, difference::written(&line.changes)?) else { continue };
-        changes.push(NewChange { import_id: import, line: line.number, customer_id, changes: changed });
-    }
-    for some in changes.chunks(CHUNK) {
-        each!(conn, c => diesel::insert_into(import_changes::table).values(some).execute(c))?;
-    }
+    settled.iter().for_each(|line| written.count(line.outcome));
+    let columns = vec![
+        ("import_id", Column::EachWhole(Some(import))),
+        ("line", Column::Whole(settled.iter().map(|line| line.number).collect())),
+        ("outcome", Column::Text(settled.iter().map(|line| line.outcome.key()).collect())),
+        ("customer_id", Column::MaybeWhole(settled.iter().map(|line| line.customer).collect())),
+    ];
+    Rows { table: "import_lines", columns, count: settled.len() }.insert(conn)?;
+    changes(settled, import, conn)?;
     remarks(settled, import, conn)?;
     Ok(written)
 }
 
+fn changes(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<()> {
+    let changed = || settled.iter().filter(|line| !line.changes.is_empty() && line.customer.is_some());
+    let kept = changed().map(|line| difference::written(&line.changes)).collect::<QueryResult<Vec<String>>>()?;
+    let columns = vec![
+        ("import_id", Column::EachWhole(Some(import))),
+        ("line", Column::Whole(changed().map(|line| line.number).collect())),
+        ("customer_id", Column::Whole(changed().filter_map(|line| line.customer).collect())),
+        ("changes", Column::Text(kept.iter().map(String::as_str).collect())),
+    ];
+    Rows { table: "import_changes", columns, count: kept.len() }.insert(conn)
+}
+
 /// What is worth telling about them.
 pub fn remarks(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<()> {
-    let remarks: Vec<NewRemark<'_>> = settled
-        .iter()
-        .flat_map(|line| line.remarks.iter().map(move |remark| (line, remark)))
-        .map(|(line, remark)| NewRemark {
-            import_id: import,
-            line: line.number,
-            outcome: remark.kind,
-            column_name: &remark.column,
-            value: &remark.value,
-            reason: &remark.reason,
-            record: &remark.record,
-        })
-        .collect();
-    for some in remarks.chunks(CHUNK) {
-        each!(conn, c => diesel::insert_into(import_remarks::table).values(some).execute(c))?;
+    let all: Vec<(i64, &Remark)> =
+        settled.iter().flat_map(|line| line.remarks.iter().map(move |remark| (line.number, remark))).collect();
+    fn text<'a>(all: &[(i64, &'a Remark)], of: fn(&'a Remark) -> &'a str) -> Column<'a> {
+        Column::Text(all.iter().map(|(_, remark)| of(remark)).collect())
     }
-    Ok(())
+    let columns = vec![
+        ("import_id", Column::EachWhole(Some(import))),
+        ("line", Column::Whole(all.iter().map(|(line, _)| *line).collect())),
+        ("outcome", text(&all, |remark| remark.kind)),
+        ("column_name", text(&all, |remark| &remark.column)),
+        ("value", text(&all, |remark| &remark.value)),
+        ("reason", text(&all, |remark| &remark.reason)),
+        ("record", text(&all, |remark| &remark.record)),
+    ];
+    Rows { table: "import_remarks", columns, count: all.len() }.insert(conn)
 }

@@ -28,6 +28,12 @@ pub fn others(tag_id: i64, conn: &mut Conn) -> QueryResult<Vec<i64>> {
         .load(conn)
 }
 
+/// The families of these tags stay as they are up to the end of the transaction.
+pub fn hold(ids: &[i64], conn: &mut Conn) -> QueryResult<()> {
+    let rows = tags::table.filter(tags::id.eq_any(ids)).order(tags::id).select(tags::id);
+    Holding(rows, Hold::Share).load::<i64>(conn).map(drop)
+}
+
 /// Takes these tags from these customers, who get another of the family. Two who do so at once come one after the other.
 pub fn leave(ids: &[i64], others: &[i64], mark: &Mark, conn: &mut Conn) -> QueryResult<()> {
     if let Conn::Postgres(_) = conn {
