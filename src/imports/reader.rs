@@ -255,7 +255,8 @@ impl Records {
                 csv_core::ReadRecordResult::Record | csv_core::ReadRecordResult::End => break finished,
             }
         };
-        if fed - self.start > self.longest {
+        // The line break is no part of the line.
+        if fed - self.start - usize::from(!cut) > self.longest {
             return Ok(None);
         }
         if !cut && self.buf[fed - 1] == b'\r' && self.byte(fed)? == Some(b'\n') {
@@ -395,7 +396,8 @@ fn trim_break(raw: &[u8]) -> &[u8] {
 
 /// The delimiter that a `sep=;` line at the beginning names, and how many bytes that line takes.
 pub fn separator_line(text: &[u8]) -> Option<(u8, usize)> {
-    let rest = text.strip_prefix(b"sep=").or_else(|| text.strip_prefix(b"SEP="))?;
+    let (word, rest) = text.split_at_checked(4)?;
+    let rest = word.eq_ignore_ascii_case(b"sep=").then_some(rest)?;
     let (delimiter, rest) = rest.split_first()?;
     let length = match rest {
         [b'\r', b'\n', ..] => 7,
@@ -601,8 +603,10 @@ mod tests {
                 assert_eq!(lines.len(), if ending.is_empty() { 2 } else { 3 });
             }
         }
-        let just = format!("1,{}\n2,b", "x".repeat((1 << 20) - 3));
-        assert!(read(just.as_bytes(), b',').iter().all(|line| matches!(line.content, Content::Record(_))));
+        for ending in ["\n", "\r\n", "\r"] {
+            let just = format!("1,{}{ending}2,b", "x".repeat((1 << 20) - 2));
+            assert!(read(just.as_bytes(), b',').iter().all(|line| matches!(line.content, Content::Record(_))));
+        }
     }
 
     #[test]
@@ -627,6 +631,8 @@ mod tests {
     fn a_separator_line_is_recognised() {
         assert_eq!(separator_line(b"sep=;\r\na;b"), Some((b';', 7)));
         assert_eq!(separator_line(b"sep=\t\na"), Some((b'\t', 6)));
+        assert_eq!(separator_line(b"Sep=|\ra"), Some((b'|', 6)));
+        assert_eq!(separator_line(b"se"), None);
         assert_eq!(separator_line(b"sep=x\n"), None);
         assert_eq!(separator_line(b"separate,b\n"), None);
     }
