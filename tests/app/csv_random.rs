@@ -59,7 +59,7 @@ struct Written {
 fn written() -> impl Strategy<Value = Written> {
     let cell = ("([a-z0-9 ,;|\t\"'=+é€-]|\n|\r\n|\r){0,9}", any::<bool>());
     let rows = (2usize..5)
-        .prop_flat_map(move |width| prop::collection::vec(prop::collection::vec(cell.clone(), width..=width), 0..12));
+        .prop_flat_map(move |width| prop::collection::vec(prop::collection::vec(cell, width..=width), 0..12));
     let encoding = prop::sample::select(vec![UTF_8, UTF_16LE, UTF_16BE, WINDOWS_1252]);
     let ending = prop::sample::select(vec!["\n", "\r\n", "\r"]);
     let delimiter = prop::sample::select(vec![',', ';', '\t', '|']);
