@@ -1,6 +1,6 @@
 //! Imports: a CSV of customers or of purchases, line by line, each line to exactly one outcome.
 //!
-//! [`shape`] and [`reader`] turn bytes into records; [`columns`] and [`plan`] say what the cells mean; [`lines`]
+//! [`shape`], [`records`] and [`reader`] turn bytes into records; [`columns`] and [`plan`] say what the cells mean; [`lines`]
 //! understands one record by its [`cells`], in
 //! the [`notation`] of each column; [`settle`] decides what becomes of a customer's line, [`sales`] of a
 //! purchase's; [`run`] does so for a whole file and [`store`] writes it down. What differs between the two is asked of the
@@ -24,6 +24,7 @@ pub mod people;
 pub mod plan;
 mod preview;
 pub mod reader;
+pub mod records;
 pub mod rehearsal;
 mod report;
 pub mod run;

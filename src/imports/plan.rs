@@ -298,7 +298,12 @@ impl Plan {
                 field => Some(field),
             });
         }
-        self.notations.clone_from(&earlier.notations);
+        for (at, notation) in earlier.notations.iter().enumerate() {
+            // What the values of this file leave no doubt about counts more.
+            if self.notations.get(at).is_none_or(|own| *own == Notation::Usual) {
+                self.write_as(at, *notation);
+            }
+        }
         self.mode = earlier.mode;
         self.match_by.clone_from(&earlier.match_by);
         self.tags = earlier.tags;
@@ -443,6 +448,17 @@ mod tests {
         assert!(plan.check().unwrap_err().contains("Mobile and phone would both become Phone"));
         assert!(plan.map("nothing=email", &[]).unwrap_err().contains("no column called"));
         assert!(plan.map("plan=colour", &[]).unwrap_err().contains("no field"));
+    }
+
+    #[test]
+    fn a_file_like_an_earlier_one_is_written_like_it_unless_it_shows_otherwise() {
+        let headers = ["email", "created_at", "last_seen_at", "x"];
+        let (mut earlier, mut now) = (plan(&headers), plan(&headers));
+        earlier.notations = vec![Notation::Usual, Notation::DayFirst, Notation::DayFirst, Notation::Usual];
+        now.notations = vec![Notation::Usual, Notation::Usual, Notation::MonthFirst, Notation::DecimalComma];
+        now.mean_like(&earlier, &[]);
+        let meant = [Notation::Usual, Notation::DayFirst, Notation::MonthFirst, Notation::DecimalComma];
+        assert_eq!(now.notations, meant);
     }
 
     #[test]

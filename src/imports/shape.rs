@@ -1,7 +1,7 @@
 //! What a file's bytes are: which encoding, which delimiter. Found by looking, shown, and changeable.
 
 use super::Subject;
-use super::reader::{Content, Records, separator_line};
+use super::records::{Content, Records, separator_line};
 use crate::config::Limits;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
