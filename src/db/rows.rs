@@ -1,6 +1,7 @@
 //! Many rows at once. diesel writes a batch as one long statement that is spelled, parsed and planned anew each time; an
-//! import writes millions of rows. PostgreSQL takes whole columns as arrays, SQLite a short statement that is prepared once
-//! and run for each row: in both the statement stays the same however many rows there are.
+//! import writes millions of rows. PostgreSQL takes whole columns as arrays; SQLite takes statements of a few fixed sizes, so
+//! that each is prepared once. There a statement for each row would cost twice as much: the triggers of the change log have
+//! a price for each statement too.
 
 use super::Conn;
 use chrono::NaiveDateTime;
@@ -39,8 +40,12 @@ impl Rows<'_> {
         match conn {
             Conn::Postgres(c) => Together(self).execute(c).map(drop),
             Conn::Sqlite(c) => {
-                for at in 0..self.count {
-                    One { rows: self, at }.execute(c)?;
+                let mut from = 0;
+                for size in SIZES {
+                    while self.count - from >= size {
+                        Several { rows: self, from, size }.execute(c)?;
+                        from += size;
+                    }
                 }
                 Ok(())
             }
@@ -109,39 +114,49 @@ impl QueryFragment<Pg> for Together<'_> {
     }
 }
 
-/// `INSERT INTO t (a, b) VALUES (?, ?)`
-struct One<'a> {
+/// How many rows a statement of SQLite takes: as many as fit, the largest first.
+const SIZES: [usize; 4] = [256, 32, 4, 1];
+
+/// `INSERT INTO t (a, b) VALUES (?, ?), (?, ?)`
+struct Several<'a> {
     rows: &'a Rows<'a>,
-    at: usize,
+    from: usize,
+    size: usize,
 }
 
-impl QueryId for One<'_> {
+impl QueryId for Several<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
-impl RunQueryDsl<SqliteConnection> for One<'_> {}
+impl RunQueryDsl<SqliteConnection> for Several<'_> {}
 
-impl QueryFragment<Sqlite> for One<'_> {
+impl QueryFragment<Sqlite> for Several<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let at = self.at;
         out.push_sql("INSERT INTO ");
         out.push_sql(self.rows.table);
         for (index, (name, _)) in self.rows.columns.iter().enumerate() {
             out.push_sql(if index == 0 { " (" } else { ", " });
             out.push_sql(name);
         }
-        for (index, (_, column)) in self.rows.columns.iter().enumerate() {
-            out.push_sql(if index == 0 { ") VALUES (" } else { ", " });
-            match column {
-                Column::Whole(values) => out.push_bind_param::<BigInt, _>(&values[at])?,
-                Column::MaybeWhole(values) => out.push_bind_param::<Nullable<BigInt>, _>(&values[at])?,
-                Column::Text(values) => out.push_bind_param::<Text, _>(&values[at])?,
-                Column::MaybeText(values) => out.push_bind_param::<Nullable<Text>, _>(&values[at])?,
-                Column::Time(values) => out.push_bind_param::<Timestamp, _>(&values[at])?,
-                Column::MaybeTime(values) => out.push_bind_param::<Nullable<Timestamp>, _>(&values[at])?,
-                Column::EachWhole(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
-                Column::EachText(value) => out.push_bind_param::<Text, _>(value)?,
-                Column::EachTime(value) => out.push_bind_param::<Timestamp, _>(value)?,
+        out.push_sql(") VALUES ");
+        for at in self.from..self.from + self.size {
+            for (index, (_, column)) in self.rows.columns.iter().enumerate() {
+                out.push_sql(match (index, at == self.from) {
+                    (0, true) => "(",
+                    (0, false) => "), (",
+                    _ => ", ",
+                });
+                match column {
+                    Column::Whole(values) => out.push_bind_param::<BigInt, _>(&values[at])?,
+                    Column::MaybeWhole(values) => out.push_bind_param::<Nullable<BigInt>, _>(&values[at])?,
+                    Column::Text(values) => out.push_bind_param::<Text, _>(&values[at])?,
+                    Column::MaybeText(values) => out.push_bind_param::<Nullable<Text>, _>(&values[at])?,
+                    Column::Time(values) => out.push_bind_param::<Timestamp, _>(&values[at])?,
+                    Column::MaybeTime(values) => out.push_bind_param::<Nullable<Timestamp>, _>(&values[at])?,
+                    Column::EachWhole(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
+                    Column::EachText(value) => out.push_bind_param::<Text, _>(value)?,
+                    Column::EachTime(value) => out.push_bind_param::<Timestamp, _>(value)?,
+                }
             }
         }
         out.push_sql(")");

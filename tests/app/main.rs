@@ -29,6 +29,7 @@ mod filters;
 mod frame;
 mod hundred_thousand;
 mod import_cells;
+mod import_crash;
 mod import_fields;
 mod import_notations;
 mod import_pages;

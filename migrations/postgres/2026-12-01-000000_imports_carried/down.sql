@@ -1,3 +1,5 @@
+DROP INDEX taggings_agent;
+CREATE INDEX taggings_agent ON taggings (agent_id, tagged_at);
 DROP INDEX purchases_import;
 ALTER TABLE purchases DROP COLUMN import_id;
 DROP TABLE import_corrections;

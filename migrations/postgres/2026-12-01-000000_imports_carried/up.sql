@@ -52,3 +52,7 @@ CREATE TABLE import_corrections (
 -- Which import brought a purchase, so that it can be undone.
 ALTER TABLE purchases ADD COLUMN import_id BIGINT;
 CREATE INDEX purchases_import ON purchases (import_id, id) WHERE import_id IS NOT NULL;
+
+-- What came by the command line or through the API has no agent, and is not looked for by one.
+DROP INDEX taggings_agent;
+CREATE INDEX taggings_agent ON taggings (agent_id, tagged_at) WHERE agent_id IS NOT NULL;

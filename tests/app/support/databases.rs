@@ -4,7 +4,7 @@
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use muster::db::Db;
+use muster::db::{Address, Db};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -21,6 +21,20 @@ pub fn for_each_database(test: impl Fn(Db)) {
     let _told = Told("PostgreSQL");
     let database = Postgres::fresh();
     test(Db::open(&database.url()).expect("the PostgreSQL database opens"));
+}
+
+/// Another fresh database of the same kind.
+pub fn beside(db: &Db, test: impl FnOnce(Db)) {
+    match db.address() {
+        Address::Sqlite(_) => {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            test(sqlite(folder.path()));
+        }
+        Address::Postgres(_) => {
+            let database = Postgres::fresh();
+            test(Db::open(&database.url()).expect("the PostgreSQL database opens"));
+        }
+    }
 }
 
 /// A fresh SQLite database in this folder, for tests of things no database has a part in.
