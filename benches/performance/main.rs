@@ -7,6 +7,7 @@ mod bench;
 mod conditions;
 mod database;
 mod http;
+mod import;
 mod measure;
 mod parts;
 mod reference;

@@ -159,7 +159,8 @@ impl Results {
         let mut found: Vec<Results> = Vec::new();
         for entry in std::fs::read_dir(folder()).context("there are no results yet")? {
             let path = entry?.path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("soak")) {
+            // Those have a shape of their own.
+            if path.file_stem().is_some_and(|name| name == "soak" || name == "import") {
                 continue;
             }
             if path.extension().is_some_and(|ext| ext == "json") {

@@ -9,8 +9,8 @@ use super::plan::Key;
 use super::run::{Asked, Ground};
 use super::scratch::Scratch;
 use super::whom;
-use crate::db::Conn;
 use crate::db::schema::customers;
+use crate::db::{Conn, dialect};
 use crate::purchases::{self, Bought};
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -56,7 +56,10 @@ pub fn land(
         settled.push(Settled { customer: Some(customer), remarks, ..Settled::plain(*number, outcome) });
     }
     match scratch {
-        None => purchases::record_all(&new, Some(ground.hand.import), conn)?,
+        None => {
+            dialect::keep_plans(conn)?;
+            purchases::record_all(&new, Some(ground.hand.import), conn)?;
+        }
         Some(scratch) => {
             for (customer, bought) in &new {
                 if let Some(id) = &bought.external_id {

@@ -9,7 +9,7 @@ use super::run::{Asked, Ground};
 use super::scratch::Scratch;
 use super::{difference, store, whom};
 use crate::customers::{Consent, Draft};
-use crate::db::Conn;
+use crate::db::{Conn, dialect};
 use crate::fold;
 use crate::tags::{Tag, families, names};
 use chrono::NaiveDateTime;
@@ -84,7 +84,10 @@ pub fn land(
     }
     match world.scratch {
         Some(scratch) => scratch.keep(&mut people)?,
-        None => store::people(&mut people, ground, world.conn)?,
+        None => {
+            dialect::keep_plans(world.conn)?;
+            store::people(&mut people, ground, world.conn)?;
+        }
     }
     // A new customer has her number only now.
     let number = |(mut settled, person): (Settled, Option<usize>)| {
