@@ -35,6 +35,7 @@ mod import_pages;
 mod imports;
 mod imports_carried;
 mod imports_undone;
+mod imports_walk;
 mod kept_sets;
 mod list_plans;
 mod lists;
