@@ -146,6 +146,8 @@ fn it_works_on_a_phone_without_a_script() {
             admin.click(".go .btn-primary").await;
             admin.sees("h2[data-lands]", "2 lines changed customers").await;
             admin.fill("[name='cell.5.2']", "juerg@posteo.de").await;
+            let button = admin.find("#rejected [type=submit]").await;
+            button.scroll_into_view().await.expect("the button is scrolled to");
             admin.press("Import the corrected lines").await;
             admin.sees("#toasts", "The line was imported.").await;
             admin.sees("h2[data-lands]", "3 lines changed customers").await;
@@ -166,7 +168,8 @@ fn what_is_chosen_in_one_breath_is_kept() {
         let admin = signed_in(driver, server, Role::Admin).await;
         admin.open("/imports/new").await;
         admin.upload(&file.path).await;
-        assert!(admin.has("[name=proof]").await, "a column opts people in");
+        // A column opts people in.
+        admin.find("[name=proof]").await;
         // Each sooner or later after the one before: before it is sent, while it is, and when the answer comes.
         let choices = [("column.0", "external_id"), ("column.3", "country"), ("column.4", ""), ("column.5", "")];
         let all = choices.iter().chain(&[("mode", "create"), ("unknown_tags", "reject"), ("match.3", "")]);
@@ -222,6 +225,8 @@ fn whoever_watches_an_import_sees_it_end_without_loading_the_page_again() {
                 assert!(import.start(&clock, conn)? && Import::hold(id, "slow", conn)?);
                 Ok(())
             });
+            admin.open("/imports").await;
+            admin.reads("#imports .pill", &["Running"]).await;
             admin.open(&format!("/imports/{id}#rejected")).await;
             admin.sees("#import", "Importing now").await;
             admin.sees("#import", "0 lines done").await;
@@ -275,16 +280,12 @@ fn an_upload_says_how_far_it_is_and_can_be_stopped() {
         let admin = signed_in(driver, server, Role::Admin).await;
         admin.open("/imports/new").await;
         let cdp = admin.driver.cdp();
-        cdp.send_raw("Network.enable", json!({})).await.expect("it listens");
-        let line = |speed: i64| json!({ "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": speed });
-        cdp.send_raw("Network.emulateNetworkConditions", line(400_000)).await.expect("a slow line");
+        // The request is held up on its way, as on a line that is stuck.
+        let held = json!({ "patterns": [{ "urlPattern": "*/imports" }] });
+        cdp.send_raw("Fetch.enable", held).await.expect("it is held up");
         admin.upload(&long.path).await;
-        admin.sees("[data-upload-now]", "of 2.7 MB uploaded").await;
-        admin
-            .until("it gets on", async |browser| {
-                browser.text("[data-upload-percent]").await.trim_end_matches(" %").parse().is_ok_and(|n: u32| n > 0)
-            })
-            .await;
+        admin.sees("[data-upload-now]", "0 %").await;
+        admin.sees("[data-upload-now]", "MB uploaded").await;
         assert_eq!(asked(&admin, "document.activeElement.textContent").await, "Stop the upload");
         admin.press("Stop the upload").await;
         admin.until("it is over", async |browser| browser.text("[data-upload-now]").await.is_empty()).await;
@@ -293,11 +294,15 @@ fn an_upload_says_how_far_it_is_and_can_be_stopped() {
         assert_eq!(kept.expect("counted"), 0);
 
         // The file is still chosen. Without a connection it says so, and with one it goes through.
+        cdp.send_raw("Fetch.disable", json!({})).await.expect("nothing is held up");
+        cdp.send_raw("Network.enable", json!({})).await.expect("it can be cut off");
         let gone = json!({ "offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         cdp.send_raw("Network.emulateNetworkConditions", gone).await.expect("no line");
         admin.press("Upload").await;
         admin.sees(".field-why", "The upload was interrupted.").await;
-        cdp.send_raw("Network.emulateNetworkConditions", line(-1)).await.expect("a quick line");
+        let back = json!({ "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        cdp.send_raw("Network.emulateNetworkConditions", back).await.expect("a line");
+        cdp.send_raw("Network.disable", json!({})).await.expect("as it was");
         admin.press("Upload").await;
         admin.sees("h1", "long.csv").await;
         admin.sees("#mapping", "120,001 lines").await;
@@ -327,7 +332,7 @@ fn no_step_is_wider_than_the_window() {
     (0..300).for_each(|n| text.push_str(&format!(",Column {n}")));
     let rest = ",x".repeat(300);
     for (id, email) in [("c1", "ana@example.com"), ("c2", "nobody"), ("n1", "n1@example.com"), ("n1", "")] {
-        text.push_str(&format!("\n{id},{long},{email},{long},03.04.2026,{long}{rest}"));
+        text.push_str(&format!("\n{id},{long},{email},Fair,03.04.2026,{long}{rest}"));
     }
     text.push_str("\nc3,short\n");
     let file = File::new(&format!("{}.csv", "sehr-lang".repeat(12)), text.as_bytes());
