@@ -11,6 +11,10 @@
 //   [data-bulk-all][data-count]           tick that means everybody who matches; offered once the whole page is ticked, on
 //                                         cards at once
 //   form[data-autosubmit]      submits when something in it changes, unless htmx does
+//   form[data-upload]          says how much of its file has arrived, in [data-upload-now], and can be stopped
+//   form[data-later]           comes with fields that want another look, which take the focus when the address leads there
+//   [data-asks] [data-lands]   asks again and again until its answer comes without it; the focus that was in what is gone
+//                              lands here
 //   [data-copy]                copies its value, or the page's address
 //   [data-opens="id"] [data-closes]       opens a dialog; closes the one it is in
 //   button[data-leads="selector"]         where the focus goes once the piece it asked for is there
@@ -252,6 +256,74 @@ on('click', 'dialog', (dialog, event) => { if (event.target === dialog) dialog.c
 const closeMenu = (except) => all('details.me[open]').forEach((menu) => { if (menu !== except) menu.open = false; });
 document.addEventListener('click', (event) => closeMenu(event.target.closest?.('details.me')));
 
+// ── uploads ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const bytes = (n) => {
+  const [by, unit] = n < 1e6 ? [1e3, 'kB'] : n < 1e9 ? [1e6, 'MB'] : [1e9, 'GB'];
+  return `${(n / by).toFixed(by > 1e3 ? 1 : 0)} ${unit}`;
+};
+let upload = null;
+
+// The same form, sent so that one sees how far it is. The answer leads on, or is the page again with what was wrong.
+on('submit', 'form[data-upload]', (form, event) => {
+  event.preventDefault();
+  if (upload) return;
+  const part = (name) => form.querySelector(`[data-upload-${name}]`);
+  const [now, progress, stop] = [part('now'), form.querySelector('progress'), part('stop')];
+  const say = (done, all) => {
+    const percent = all ? Math.floor(done * 100 / all) : 0;
+    progress.value = percent;
+    part('percent').textContent = `${percent} %`;
+    part('told').textContent = done < all ? `${bytes(done)} of ${bytes(all)} uploaded` : 'Uploaded. The file is being read';
+    const said = done < all ? `${Math.floor(percent / 10) * 10} % uploaded` : 'The file is being read';
+    if (part('said').textContent !== said) part('said').textContent = said;
+  };
+  const over = (why) => {
+    upload = null;
+    now.hidden = true;
+    form.removeAttribute('data-busy');
+    form.querySelector('[type=submit]').focus();
+    if (why) complain(form, why);
+  };
+  const request = upload = new XMLHttpRequest();
+  request.open('POST', form.action);
+  request.upload.addEventListener('progress', (event) => say(event.loaded, event.total));
+  request.addEventListener('abort', () => over());
+  request.addEventListener('error', () => over('The upload was interrupted. Look whether you are connected, then try again.'));
+  request.addEventListener('load', () => {
+    const page = request.status < 400 ? null : new DOMParser().parseFromString(request.responseText, 'text/html');
+    const main = page?.querySelector('main');
+    if (!page) location.assign(request.responseURL);
+    else if (!main) over('The upload failed. Try again.');
+    else {
+      upload = null;
+      document.title = page.title;
+      document.querySelector('main').replaceWith(main);
+      lookAgain();
+    }
+  });
+  request.send(new FormData(form));
+  complain(form, '');
+  say(0, form.querySelector('[type=file]').files[0]?.size ?? 0);
+  now.hidden = false;
+  form.setAttribute('data-busy', '');
+  stop.focus();
+});
+on('click', '[data-upload-stop]', () => upload?.abort());
+// A page that comes back out of the browser's memory is as it was before something was sent.
+window.addEventListener('pageshow', (event) => { if (event.persisted && document.querySelector('[data-busy]')) location.reload(); });
+
+// Says what went wrong where the form would say it.
+function complain(form, why) {
+  const file = form.querySelector('[type=file]');
+  const help = document.getElementById(file.getAttribute('aria-describedby'));
+  if (!help) return;
+  help.className = why ? 'field-why' : 'field-help';
+  help.textContent = why || help.dataset.help;
+  file.toggleAttribute('aria-invalid', false);
+  if (why) file.setAttribute('aria-invalid', 'true');
+}
+
 // ── toasts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 on('click', '[data-close]', (button) => button.closest('.toast-m')?.remove());
@@ -274,19 +346,23 @@ document.addEventListener('htmx:error', () => {
 
 let before = null;
 let sent = null;
+// What somebody chose since the last request went out: the answer that comes knows nothing of it.
+const since = new Set();
+['input', 'change'].forEach((type) => document.addEventListener(type, (event) => since.add(event.target), true));
 
 document.addEventListener('htmx:before:request', (event) => {
   const at = document.activeElement;
   // Asking for suggestions sends nothing away; and a word that waits its turn was noted when it was submitted.
   if (event.detail?.ctx?.sourceElement?.matches?.(AHEAD) || (at?.matches?.(AHEAD) && at.dataset.ahead !== 'pick')) return;
   sent = at && 'value' in at ? { at, value: at.value } : null;
+  since.clear();
 });
 
 // A morph changes attributes and leaves alone what is in the fields. Here the server's word counts, except in a field
 // where somebody went on typing meanwhile.
 function takeTheServersWord(place) {
   all('input, textarea, select', place).forEach((field) => {
-    if (field === document.activeElement && !(sent?.at === field && sent.value === field.value)) return;
+    if (since.has(field) || (field === document.activeElement && !(sent?.at === field && sent.value === field.value))) return;
     if (field.matches('select')) {
       const chosen = [...field.options].findIndex((option) => option.defaultSelected);
       field.selectedIndex = Math.max(chosen, 0);
@@ -312,6 +388,7 @@ document.addEventListener('htmx:after:swap', (event) => {
   if (wrong) wrong.focus();
   else if (before?.leads && document.querySelector(before.leads)) document.querySelector(before.leads).focus();
   else refocus();
+  if (sourceElement?.matches?.('[data-asks]') && !sourceElement.isConnected) whereTheAddressLeads()?.scrollIntoView();
   before = null;
   countTicks();
   letToastsGo();
@@ -324,14 +401,19 @@ function refocus() {
   const named = before.name && before.form && all(`#${CSS.escape(before.form)} [name="${CSS.escape(before.name)}"]`);
   const same = (before.id && document.getElementById(before.id))
     || (named && (named.find((field) => field.value === before.value) ?? named[0]));
-  const near = boxes[0]?.querySelector(`[autofocus], ${AHEAD}, .edit-tags`);
+  const near = boxes[0]?.querySelector(`[autofocus], [data-lands], ${AHEAD}, .edit-tags`);
   const field = same || near;
   if (!field) return;
   field.focus({ preventScroll: true });
   if (field.matches('input[type=text], input[type=search], textarea')) field.setSelectionRange(field.value.length, field.value.length);
 }
 
+const whereTheAddressLeads = () => document.getElementById(location.hash.slice(1));
+
 // A form that came back: to the first field that needs another look.
-document.querySelector('form [aria-invalid=true]')?.focus();
+function lookAgain() {
+  document.querySelector('form:not([data-later]) [aria-invalid=true], form[data-later]:target [aria-invalid=true]')?.focus();
+}
+lookAgain();
 countTicks();
 letToastsGo();

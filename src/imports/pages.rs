@@ -88,6 +88,11 @@ fn here(import: &Import) -> String {
     format!("/imports/{}", import.id)
 }
 
+/// The rejected lines on its page.
+fn rejected_of(import: &Import) -> String {
+    format!("{}#rejected", here(import))
+}
+
 /// Which part of the page is looked at.
 #[derive(serde::Deserialize, Default)]
 pub struct Asked {
@@ -432,9 +437,9 @@ pub async fn correct(db: Data<Db>, caller: Caller, id: Path<i64>, body: Bytes) -
         .await?;
     if lines.is_empty() {
         let words = "No line was changed: type what should stand there, then try again.";
-        return Ok(web::flash(web::see_other(&here(&import)), words));
+        return Ok(web::flash(web::see_other(&rejected_of(&import)), words));
     }
-    let to = here(&import);
+    let to = rejected_of(&import);
     let tried = import.state == State::Checked;
     let (asked, many) = (import.clone(), lines.len());
     let landed = db

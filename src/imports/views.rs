@@ -14,6 +14,21 @@ use crate::web::{Chrome, thousands};
 use crate::workspace::Clock;
 use askama::Template;
 
+/// `1 line`, `2 lines`
+fn lines(n: &i64) -> String {
+    format!("{} {}", thousands(n), line_or_lines(n))
+}
+
+fn line_or_lines(n: &i64) -> &'static str {
+    if *n == 1 { "line" } else { "lines" }
+}
+
+/// By what a customer is recognised: `external id, then email`
+fn keys_of(import: &Import) -> String {
+    let keys: Vec<&str> = import.plan.match_by.iter().map(|key| key.words()).collect();
+    keys.join(", then ")
+}
+
 #[derive(Template)]
 #[template(path = "imports/index.html")]
 pub struct IndexPage {
@@ -40,6 +55,9 @@ impl NewPage {
     }
     fn is_chosen(&self, subject: &Subject) -> bool {
         self.subject == Some(*subject)
+    }
+    fn help(&self) -> &'static str {
+        "Nothing is written yet: next you choose what each column means"
     }
     fn column_words(&self) -> String {
         thousands(&i64::from(self.limits.columns))
@@ -199,6 +217,10 @@ impl RunningPage {
     fn is_checking(&self) -> bool {
         self.import.state == State::Checking
     }
+    /// For who listens instead of looking: a word every tenth of the way.
+    fn said(&self) -> String {
+        format!("{}: {} % done.", self.title(), self.percent() / 10 * 10)
+    }
     /// Done so far, of how much.
     fn share(&self) -> (u64, u64) {
         let import = &self.import;
@@ -220,16 +242,16 @@ impl RunningPage {
     /// `40,120 lines done, 31,000 a second, about 12 s left`
     fn told(&self) -> String {
         let import = &self.import;
-        let lines = match self.is_undoing() {
+        let done_lines = match self.is_undoing() {
             true => import.restored + import.kept,
             false => import.settled,
         };
         let since = if self.is_undoing() { import.undone_at } else { import.began_at };
-        let mut words = vec![format!("{} lines done", thousands(&lines))];
+        let mut words = vec![format!("{} done", lines(&done_lines))];
         let past = since.map_or(0.0, |at| (self.clock.stamp() - at).num_milliseconds() as f64 / 1e3);
         let (done, all) = self.share();
         if past >= 1.0 && done > 0 {
-            words.push(format!("{} a second", thousands(&((lines as f64 / past) as i64))));
+            words.push(format!("{} a second", thousands(&((done_lines as f64 / past) as i64))));
             words.push(format!("about {} left", span(past * (all - done) as f64 / done as f64)));
         }
         words.join(", ")
@@ -289,25 +311,25 @@ impl CheckedPage {
             Subject::Purchases => ("purchase", "purchases"),
         };
         match n {
-            0 => "Import, which changes nothing".into(),
+            0 => "Import without changes".into(),
             1 => format!("Import 1 {one}"),
             n => format!("Import {} {many}", thousands(&n)),
         }
     }
     fn told(&self) -> String {
-        let keys: Vec<&str> = self.import.plan.match_by.iter().map(|key| key.words()).collect();
-        format!("{}. Recognised by {}.", words_of(&self.import), keys.join(", then "))
+        told(&self.import)
     }
 }
 
-/// What may happen, in words.
-fn words_of(import: &Import) -> &'static str {
-    match import.plan.subject {
+/// What may happen and how customers are recognised, in sentences.
+fn told(import: &Import) -> String {
+    let may = match import.plan.subject {
         Subject::Customers => import.plan.mode.told(),
         Subject::Purchases => {
             "Purchases are added to the customers they name; one that is known already stays as it is"
         }
-    }
+    };
+    format!("{may}. Customers are recognised by {}.", keys_of(import))
 }
 
 #[derive(Template)]
@@ -352,7 +374,8 @@ impl ReportPage {
                 thousands(&kept)
             ),
         };
-        format!("{by} took it back: {} lines are undone. {kept}.", thousands(&import.restored))
+        let are = if import.restored == 1 { "is" } else { "are" };
+        format!("{by} took it back: {} {are} undone. {kept}.", lines(&import.restored))
     }
 }
 
@@ -411,8 +434,7 @@ impl AskedBox<'_> {
     /// What the import was asked to do, a line each.
     fn asked(&self) -> Vec<(&'static str, String)> {
         let plan = &self.import.plan;
-        let keys: Vec<_> = plan.match_by.iter().map(|key| key.words()).collect();
-        let mut asked = vec![("Read as", plan.read_as.clone()), ("Recognised by", keys.join(", then "))];
+        let mut asked = vec![("Read as", plan.read_as.clone()), ("Recognised by", keys_of(self.import))];
         if plan.subject == Subject::Customers {
             asked.push(("What may happen", plan.mode.words().into()));
         }
@@ -452,8 +474,8 @@ impl ReportPage {
             (n, Subject::Purchases) => format!("{} purchases were added", thousands(&n)),
         }
     }
-    fn told(&self) -> &'static str {
-        words_of(&self.import)
+    fn told(&self) -> String {
+        told(&self.import)
     }
 }
 
@@ -486,6 +508,18 @@ impl FixesBox<'_> {
     fn is_before(&self) -> bool {
         self.import.state == State::Checked
     }
+    /// `50 of 119 shown, 3 corrected so far`
+    fn counted(&self) -> String {
+        let (shown, all) = (self.fixes.len() as i64, self.import.totals.rejected);
+        let mut words = Vec::new();
+        if shown < all {
+            words.push(format!("{} of {} shown", thousands(&shown), thousands(&all)));
+        }
+        if self.corrected > 0 {
+            words.push(format!("{} corrected so far", thousands(&self.corrected)));
+        }
+        words.join(", ")
+    }
 }
 
 /// Fields before and after.
@@ -502,6 +536,13 @@ impl askama::filters::HtmlSafe for ChangesBox<'_> {}
 impl ChangesBox<'_> {
     fn is_before(&self) -> bool {
         self.import.state == State::Checked
+    }
+    /// `42 lines would update a customer, 20 shown`
+    fn counted(&self) -> String {
+        let (shown, all) = (self.changes.shown.len() as i64, self.import.totals.updated);
+        let verb = if self.is_before() { "would update a customer" } else { "updated a customer" };
+        let part = if shown < all { format!(", {} shown", thousands(&shown)) } else { String::new() };
+        format!("{} {verb}{part}", lines(&all))
     }
 }
 
@@ -543,6 +584,14 @@ trait Pieces {
             first: first(import, "changes", changes.later),
         }
     }
+    /// `3 notes on lines that would be imported`
+    fn noted(&self) -> String {
+        let (import, report) = self.parts_of();
+        let n = report.notes.total;
+        let notes = if n == 1 { "note" } else { "notes" };
+        let on = if import.state == State::Checked { "would be" } else { "were" };
+        format!("{} {notes} on lines that {on} imported", thousands(&n))
+    }
     fn totals(&self) -> TotalsBox<'_> {
         TotalsBox { import: self.parts_of().0 }
     }
@@ -572,6 +621,16 @@ impl Pieces for ReportPage {
 impl Import {
     fn is_of_purchases(&self) -> bool {
         self.plan.subject == Subject::Purchases
+    }
+    /// What has come of it, for who listens instead of looking.
+    fn said(&self) -> &'static str {
+        match self.state {
+            State::Checked => "The dry run is done.",
+            State::Done => "The import is done.",
+            State::Failed | State::Cancelled => "The import stopped.",
+            State::Undone => "The import was undone.",
+            State::Uploaded | State::Checking | State::Running | State::Undoing => "",
+        }
     }
     /// As a pill shows it: colour and word.
     fn pill(&self) -> (&'static str, &'static str) {

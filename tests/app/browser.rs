@@ -304,6 +304,13 @@ fn no_page_complains_or_is_wider_than_the_window() {
     five_fields(&db);
     walk(&db, async |driver, server| {
         let admin = signed_in(driver, server, Role::Admin).await;
+        let file = folder.path().join("list.csv");
+        std::fs::write(&file, "name,email\nFay,fay@example.com\nGus,gus@example\n").expect("a file");
+        admin.import(&file).await;
+        admin.open("/imports/new").await;
+        admin.upload(&file).await;
+        admin.click("[form=plan]").await;
+        admin.sees("#import", "Nothing has been written yet").await;
         let customer = format!("/customers/{}", people.ana);
         let edit = format!("{customer}/edit");
         let pages =
@@ -335,6 +342,9 @@ fn no_page_complains_or_is_wider_than_the_window() {
             "/customers?columns=phone,tags,created_at,updated_at,email_consent,sms_consent,whatsapp_consent,external_id,language,last_purchase_at",
             "/imports",
             "/imports/new",
+            "/imports/1",
+            "/imports/2",
+            "/imports/2?columns=1",
             "/settings",
             "/settings/log",
             "/settings/fields",

@@ -36,6 +36,7 @@ mod import_pages;
 mod imports;
 mod imports_carried;
 mod imports_undone;
+mod imports_walk;
 mod kept_sets;
 mod list_plans;
 mod lists;

@@ -240,14 +240,26 @@ impl Browser {
             .unwrap_or_else(|_| panic!("“{words}” begins with no number"))
     }
 
-    /// Imports a CSV file of customers through the pages, as it is proposed, and waits for the report.
-    pub async fn import(&self, file: &std::path::Path) {
-        self.open("/imports/new").await;
+    /// Chooses a file on the page that takes uploads, and sends it.
+    pub async fn upload(&self, file: &std::path::Path) {
         let field = self.find("input[type=file]").await;
         field.send_keys(file.to_str().expect("a path in UTF-8")).await.expect("the file is chosen");
         self.press("Upload").await;
+    }
+
+    /// What is in a field.
+    pub async fn value(&self, css: &str) -> String {
+        self.find(css).await.prop("value").await.ok().flatten().unwrap_or_default()
+    }
+
+    /// Imports a CSV file of customers through the pages, as it is proposed, and waits for the report.
+    pub async fn import(&self, file: &std::path::Path) {
+        self.open("/imports/new").await;
+        self.upload(file).await;
         self.click("[form=plan]").await;
         self.sees("#import", "adds up").await;
+        self.click("[action$='/run'] button").await;
+        self.sees("#import", "Import another file").await;
     }
 
     /// Goes from the page of a segment to its form, types another filter as text, and asks what that would change.
