@@ -39,8 +39,8 @@ fn everything(db: &Db) -> BTreeSet<String> {
         let said: Vec<(i64, String, String)> =
             consents::table.select((consents::customer_id, consents::channel, consents::state)).load(conn)?;
         all.extend(said.iter().map(|consent| format!("consent {consent:?}")));
-        let own: Vec<(i64, i64, String, Option<String>, Option<i64>)> =
-            custom_values::table.select(custom_values::all_columns).load(conn)?;
+        type Own = (i64, i64, String, Option<String>, Option<i64>);
+        let own: Vec<Own> = custom_values::table.select(custom_values::all_columns).load(conn)?;
         all.extend(own.iter().map(|value| format!("value {value:?}")));
         let names: Vec<String> = tags::table.select(tags::name).load(conn)?;
         all.extend(names.iter().map(|name| format!("tag {name}")));
