@@ -102,7 +102,8 @@ pub fn new_customers(count: usize, conn: &mut Conn) -> QueryResult<Vec<i64>> {
             (last + 1..=last + count).collect()
         }
         Conn::Postgres(c) => {
-            const NEXT: &str = "SELECT nextval(pg_get_serial_sequence('customers', 'id')) AS id FROM generate_series(1, $1)";
+            const NEXT: &str =
+                "SELECT nextval(pg_get_serial_sequence('customers', 'id')) AS id FROM generate_series(1, $1)";
             let numbers: Vec<Number> = diesel::sql_query(NEXT).bind::<BigInt, _>(count).load(c)?;
             numbers.into_iter().map(|number| number.id).collect()
         }

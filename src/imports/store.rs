@@ -177,9 +177,8 @@ fn rows_of_customers(ids: &[i64], new: &[&State], hand: &Hand, conn: &mut Conn) 
     let text = |of: fn(&Draft) -> &Option<String>| -> Vec<Option<&str>> {
         new.iter().map(|state| of(&state.draft).as_deref()).collect()
     };
-    let folded = |values: &[Option<&str>]| -> Vec<Option<String>> {
-        values.iter().map(|value| value.map(fold)).collect()
-    };
+    let folded =
+        |values: &[Option<&str>]| -> Vec<Option<String>> { values.iter().map(|value| value.map(fold)).collect() };
     fn read(values: &[Option<String>]) -> Column<'_> {
         Column::MaybeText(values.iter().map(Option::as_deref).collect())
     }
