@@ -1,13 +1,13 @@
 //! What lines changed about customers who were there, as people read it: field by field, before and after.
 
 use super::Import;
-use super::columns::{Field, Kind};
+use super::columns::Kind;
 use super::difference::{self, Difference, TAGS};
 use super::scratch::Scratch;
 use crate::custom_fields::CustomField;
 use crate::customers::Consent;
 use crate::db::Conn;
-use crate::db::schema::{customers, import_changes, tags};
+use crate::db::schema::{customers, import_changes, past_taggings, tags};
 use crate::workspace::Clock;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -114,6 +114,14 @@ fn tag_names(read: &Read, scratch: &mut Option<&mut Scratch>, conn: &mut Conn) -
     let rows: Vec<(i64, String, String)> =
         tags::table.filter(tags::id.eq_any(&ids)).select((tags::id, tags::name, tags::colour)).load(conn)?;
     let mut names: TagNames = rows.into_iter().map(|(id, name, colour)| (id, (name, colour))).collect();
+    // A tag that is gone by now is still called something in the history of those who carried it.
+    let gone: Vec<i64> = ids.iter().copied().filter(|id| !names.contains_key(id)).collect();
+    let past: Vec<(i64, String)> = past_taggings::table
+        .filter(past_taggings::tag_id.eq_any(&gone))
+        .select((past_taggings::tag_id, past_taggings::tag_name))
+        .distinct()
+        .load(conn)?;
+    names.extend(past.into_iter().map(|(id, name)| (id, (name, "gray".to_string()))));
     if let Some(scratch) = scratch {
         names.extend(scratch.tag_names(&ids)?.into_iter().map(|(id, name)| (id, (name, "gray".to_string()))));
     }
@@ -138,14 +146,8 @@ impl Words<'_> {
         if field == TAGS {
             return Row { label: "Tags".into(), before: None, after: None, on: named(on), off: named(off) };
         }
-        let plan = &self.import.plan;
-        let place = (0..plan.custom.len()).find(|place| plan.key(Field::Custom(*place)) == field);
-        let column = plan.subject.columns().iter().find(|column| column.key == field);
-        let label = match (place, column) {
-            (Some(place), _) => plan.words(Field::Custom(place)).to_string(),
-            (None, Some(column)) => column.words.to_string(),
-            (None, None) => field.clone(),
-        };
+        let label = difference::label(&field, &self.import.plan);
+        let column = self.import.plan.subject.columns().iter().find(|column| column.key == field);
         let custom = self.fields.iter().find(|custom| custom.name() == field);
         let spoken = |value: Option<String>| {
             let value = value?;

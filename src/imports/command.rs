@@ -85,10 +85,11 @@ fn incoming(path: &Path) -> Result<Incoming, Stopped> {
 fn commit(plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, Stopped> {
     let file = incoming(path)?;
     let begun = db.read_now::<_, Stopped>(|conn| Ok(Import::unfinished(&file, plan, conn)?))?;
-    let id = match begun {
+    let holder = jobs::holder();
+    let import = match begun {
         Some(import) => {
             eprintln!("muster: goes on with import {}, of which {} lines have landed", import.id, import.settled);
-            import.id
+            taken(import.id, &holder, db)?
         }
         None => db.write_now::<_, Stopped>(|conn| {
             let clock = Workspace::load(conn)?.clock();
@@ -97,11 +98,11 @@ fn commit(plan: &Plan, path: &Path, bar: &ProgressBar, db: &Db) -> Result<Done, 
             let import = Import::create(&file, plan, &caller, &clock, conn)?;
             import.start(&clock, conn)?;
             import.audit("import.run", &caller, conn)?;
-            Ok(import.id)
+            // At once: a server that looks for work would take it.
+            Import::hold(import.id, &holder, conn)?;
+            Ok(Import::find(import.id, conn)?.unwrap_or(import))
         })?,
     };
-    let holder = jobs::holder();
-    let import = taken(id, &holder, db)?;
     let totals = run::carry_out(&import, path, &holder, db, &mut |progress| show(bar, progress))?;
     let reasons = db.read_now(|conn| reasons(&import, conn))?;
     Ok((Some(import.id), totals, reasons))
@@ -133,6 +134,10 @@ pub fn undo(id: i64, db: &Db) -> anyhow::Result<ExitCode> {
     })?
     .map_err(|reason| anyhow!(reason))?;
     work::now(id, db)?;
+    // A server that looks for work may have been quicker.
+    while db.read_now::<_, Trouble>(|conn| Ok(Import::find(id, conn)?.is_some_and(|import| import.state.is_open())))? {
+        std::thread::sleep(Duration::from_millis(300));
+    }
     let (import, kept) = db.read_now::<_, Trouble>(|conn| {
         let import = Import::find(id, conn)?.ok_or(diesel::result::Error::NotFound)?;
         let kept = import.remarks(outcome::Remark::KEPT, 0, PRINTED, conn)?;

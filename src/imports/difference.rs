@@ -26,6 +26,17 @@ pub struct Difference {
 /// The name of what is told about tags.
 pub const TAGS: &str = "tags";
 
+/// A field as people call it.
+pub fn label(field: &str, plan: &Plan) -> String {
+    let place = (0..plan.custom.len()).find(|place| plan.key(Field::Custom(*place)) == field);
+    let column = plan.subject.columns().iter().find(|column| column.key == field);
+    match (place, column) {
+        (Some(place), _) => plan.words(Field::Custom(place)).to_string(),
+        (None, Some(column)) => column.words.to_string(),
+        (None, None) => field.to_string(),
+    }
+}
+
 /// A time as it is kept in words: whole microseconds.
 pub fn spell(at: NaiveDateTime) -> String {
     at.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)

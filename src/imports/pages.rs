@@ -258,9 +258,14 @@ pub async fn columns(
     body: Bytes,
 ) -> Result<HttpResponse, Error> {
     let mut import = waiting(&db, *id).await?;
+    let before = import.plan.clone();
     Typed::read(&body).apply(&mut import.plan, &known_fields(&db).await?);
-    import.message = None;
-    keep(&db, &import).await?;
+    // A choice that arrives after "Check the file" was pressed says what that said already.
+    let late = import.state == State::Checking || (import.state == State::Checked && import.plan == before);
+    if !late {
+        import.message = None;
+        keep(&db, &import).await?;
+    }
     match htmx.is_fragment() {
         true => mapping(&db, chrome, htmx, import, None).await,
         false => Ok(web::see_other(&here(&import))),

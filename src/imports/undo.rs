@@ -190,7 +190,23 @@ fn reach(import: &Import, reached: i64, restored: i64, kept: i64, conn: &mut Con
 struct Told {
     /// About tags, by customer; told at the last line about her.
     tags: HashMap<i64, Vec<String>>,
-    lines: Vec<(i64, Vec<(String, String)>)>,
+    lines: Vec<(i64, Vec<Left>)>,
+}
+
+/// Why something was left as it is; about one field, or about the whole of a customer.
+#[derive(Default)]
+struct Left {
+    /// As people call the field.
+    field: String,
+    /// What the line had written there.
+    value: String,
+    reason: String,
+}
+
+impl Left {
+    fn whole(reason: &str) -> Left {
+        Left { reason: reason.into(), ..Left::default() }
+    }
 }
 
 impl Told {
@@ -199,12 +215,12 @@ impl Told {
     }
 
     fn settled(&self) -> Vec<Settled> {
-        let line = |(number, said): &(i64, Vec<(String, String)>)| {
-            let remark = |(column, reason): &(String, String)| Remark {
+        let line = |(number, said): &(i64, Vec<Left>)| {
+            let remark = |left: &Left| Remark {
                 kind: Remark::KEPT,
-                column: column.clone(),
-                value: String::new(),
-                reason: reason.clone(),
+                column: left.field.clone(),
+                value: left.value.clone(),
+                reason: left.reason.clone(),
                 record: String::new(),
             };
             Settled { remarks: said.iter().map(remark).collect(), ..Settled::plain(*number, Outcome::Unchanged) }
@@ -239,15 +255,14 @@ impl Back<'_> {
 
     fn line(&mut self, line: &Done, strangers: &HashMap<i64, &'static str>, undone_at: NaiveDateTime) {
         let mut said = Vec::new();
-        let whole = |words: &str| (String::new(), words.to_string());
         match self.people.with_id(line.customer) {
             None if self.gone.contains(&line.customer) => {}
-            None => said.push(whole("She was deleted since.")),
+            None => said.push(Left::whole("She was deleted since.")),
             Some(at) if line.created => {
                 let changed = self.people.all[at].updated_at.is_none_or(|at| at != line.at && at != undone_at);
                 match strangers.get(&line.customer) {
-                    Some(words) => said.push(whole(words)),
-                    None if changed => said.push(whole("She was changed since, so she stays.")),
+                    Some(words) => said.push(Left::whole(words)),
+                    None if changed => said.push(Left::whole("She was changed since, so she stays.")),
                     None => {
                         self.gone.insert(line.customer);
                         self.people.change(at, State::default(), line.number);
@@ -260,11 +275,15 @@ impl Back<'_> {
                     let mut now = self.people.all[at].now.clone();
                     match self.field_back(difference, at, &mut now) {
                         Ok(()) => self.people.change(at, now, line.number),
-                        Err(why) => said.push((difference.field.clone(), why)),
+                        Err(reason) => said.push(Left {
+                            field: difference::label(&difference.field, &self.import.plan),
+                            value: difference.after.clone().unwrap_or_default(),
+                            reason,
+                        }),
                     }
                 }
-                for words in self.told.tags.remove(&line.customer).unwrap_or_default() {
-                    said.push((TAGS.into(), words));
+                for reason in self.told.tags.remove(&line.customer).unwrap_or_default() {
+                    said.push(Left { field: "Tags".into(), reason, ..Left::default() });
                 }
             }
         }
@@ -440,7 +459,7 @@ fn pass_over(import: &Import, holder: &str, conn: &mut Conn) -> Result<(), Troub
     let Some(line) = lines(import, 1, conn)?.pop() else { return Ok(()) };
     let told = Told {
         tags: HashMap::new(),
-        lines: vec![(line.number, vec![(String::new(), "The database would not take it back.".into())])],
+        lines: vec![(line.number, vec![Left::whole("The database would not take it back.")])],
     };
     store::remarks(&told.settled(), import.id, conn)?;
     Ok(reach(import, line.number, 0, 1, conn)?)

@@ -126,6 +126,9 @@ fn columns_are_kept_while_they_are_chosen_and_for_the_next_file_of_that_kind() {
         assert!(html.contains(r#"value="May""#));
         post(&admin, &format!("{url}/check"), &form);
         settled(&admin, &url);
+        // A choice that was on its way when the button was pressed takes nothing back.
+        post(&admin, &format!("{url}/columns"), &form);
+        assert!(words(&settled(&admin, &url)).contains("Nothing has been written yet"));
         // Back to the columns, and nothing is lost either.
         let html = admin.get(format!("{url}?columns=1")).send().expect("a page").text().expect("text");
         assert!(is_chosen(&html, "column.1", "city"));

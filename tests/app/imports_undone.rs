@@ -168,8 +168,8 @@ fn what_was_changed_since_stays_and_is_told() {
         assert_eq!(
             left(&db, done.id),
             [
-                "2 city: It was changed since.",
-                "2 tags: New was taken away or given anew since.",
+                "2 City: It was changed since.",
+                "2 Tags: New was taken away or given anew since.",
                 "3 : She was changed since, so she stays.",
                 "4 : She has bought something since, so she stays.",
                 "6 : She was deleted since.",
@@ -207,7 +207,7 @@ fn keys_that_changed_hands_go_back_unless_somebody_has_them_now() {
         undo(&db, done.id);
         let left = left(&db, done.id);
         assert!(
-            left.len() == 1 && left[0].starts_with("2 email: #") && left[0].ends_with("has her email now."),
+            left.len() == 1 && left[0].starts_with("2 Email: #") && left[0].ends_with("has her email now."),
             "{left:?}"
         );
     });
