@@ -5,8 +5,8 @@ use crate::support::{for_each_database, sqlite, world};
 use diesel::prelude::*;
 use muster::db::schema::{consents, customers, taggings, tags};
 use muster::db::{Db, Trouble};
-use muster::imports::Plan;
 use muster::imports::plan::{Key, Mode, TagMode, Unknown};
+use muster::imports::{Plan, Subject};
 
 /// `name city VIP+Wholesale` of everybody, by external id.
 fn everybody(db: &Db) -> Vec<String> {
@@ -267,7 +267,8 @@ fn two_imports_at_once_make_everybody_once() {
             let one = file((0..3_000).collect());
             let other = file((0..3_000).rev().collect());
             let db = &db;
-            let running = [one, other].map(|text| scope.spawn(move || import_beside_others(db, &text)));
+            let running =
+                [one, other].map(|text| scope.spawn(move || import_beside_others(Subject::Customers, db, &text)));
             running.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let created: i64 = both.iter().map(|done| done.totals.created).sum();

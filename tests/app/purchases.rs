@@ -1,7 +1,7 @@
 //! Purchases: from files and from programs, and that customers' sums always agree with them.
 
 use crate::support::command::{muster, said, told, totals};
-use crate::support::imports::{import, import_about, import_purchases};
+use crate::support::imports::{import, import_about, import_beside_others, import_purchases};
 use crate::support::{Server, for_each_database, world};
 use diesel::prelude::*;
 use muster::agents::Role;
@@ -200,7 +200,7 @@ fn the_same_purchases_from_two_files_at_once_are_kept_once() {
         let both = std::thread::scope(|scope| {
             let running = [one, other].map(|text| {
                 let db = &db;
-                scope.spawn(move || import_purchases(db, &text))
+                scope.spawn(move || import_beside_others(Subject::Purchases, db, &text))
             });
             running.map(|thread| thread.join().unwrap().totals)
         });

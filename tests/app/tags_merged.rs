@@ -1,12 +1,13 @@
 //! A merge does not mind who else is at work, and what was asked before it still means the tag that stays.
 
-use crate::support::imports::import;
+use crate::support::imports::import_beside_others;
 use crate::support::pages::{attr, change, fill, get, names, page, save, text, texts};
 use crate::support::{Server, for_each_database, world};
 use diesel::prelude::*;
 use muster::agents::{Caller, Role};
 use muster::db::schema::{customers, taggings, tags as names_of};
 use muster::db::{Conn, Db, Trouble};
+use muster::imports::Subject;
 use muster::tags::{self, Mark, Source, Tag, ending};
 use muster::web;
 use serde_json::json;
@@ -68,7 +69,7 @@ fn tags_are_merged_while_an_import_puts_them_on() {
         let line = |n: usize| format!("Someone {n},s{n}@example.com,Part {}\n", n % parts.len());
         let file = format!("name,email,tags\n{}", (0..lines).map(line).collect::<String>());
         std::thread::scope(|scope| {
-            let importing = scope.spawn(|| import(&db, &file));
+            let importing = scope.spawn(|| import_beside_others(Subject::Customers, &db, &file));
             let began = Instant::now();
             for part in &parts {
                 while db.read_now::<_, Trouble>(|conn| Ok(carry(part, conn))).expect("a count") == 0

@@ -49,8 +49,8 @@ pub fn import_about(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce
 }
 
 /// A file that others are imported beside: what a dry run says of it may be over a moment later.
-pub fn import_beside_others(db: &Db, text: &str) -> Done {
-    carry(Subject::Customers, db, text.as_bytes(), |_, _| {}).0
+pub fn import_beside_others(subject: Subject, db: &Db, text: &str) -> Done {
+    carry(subject, db, text.as_bytes(), |_, _| {}).0
 }
 
 fn carry(subject: Subject, db: &Db, bytes: &[u8], change: impl FnOnce(&mut Plan, &[CustomField])) -> (Done, Totals) {
