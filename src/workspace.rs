@@ -4,7 +4,7 @@
 pub mod pages;
 
 use crate::db::{Conn, schema::settings};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -157,6 +157,16 @@ impl Clock {
 pub fn stamp(at: DateTime<Utc>) -> NaiveDateTime {
     let micros = at.timestamp_micros();
     DateTime::from_timestamp_micros(micros).unwrap_or(at).naive_utc()
+}
+
+/// A stored time in words, to be kept beside others: RFC 3339 in whole microseconds.
+pub fn spell(at: NaiveDateTime) -> String {
+    at.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// The time that was kept so.
+pub fn unspell(words: &str) -> Option<NaiveDateTime> {
+    DateTime::parse_from_rfc3339(words).ok().map(|at| at.naive_utc())
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::db::Conn;
 use crate::db::nodes::Among;
 use crate::db::schema::customers;
 use crate::fold::fold;
-use crate::workspace::Workspace;
-use chrono::{NaiveDateTime, SecondsFormat};
+use crate::workspace::{Workspace, spell, unspell};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -79,14 +79,14 @@ impl Own {
             }
         };
         let clock = workspace.clock();
-        if self == Own::Since && stored.as_deref().and_then(read).is_some_and(|at| at > clock.stamp()) {
+        if self == Own::Since && stored.as_deref().and_then(unspell).is_some_and(|at| at > clock.stamp()) {
             return Err("This day has not come yet.".into());
         }
         Ok(stored.map(|text| {
             let spoken = match self {
                 Own::Country => clean::country_name(&text),
                 Own::Language => clean::language_name(&text),
-                Own::Since => read(&text).map_or_else(|| text.clone(), |at| clock.show_day(at)),
+                Own::Since => unspell(&text).map_or_else(|| text.clone(), |at| clock.show_day(at)),
                 _ => text.clone(),
             };
             (Value { folded: Some(fold(&text)), number: None, text }, spoken)
@@ -128,7 +128,7 @@ impl Own {
             Own::Language => diesel::update(theirs)
                 .set((customers::language.eq(value), customers::language_folded.eq(folded), touched))
                 .execute(conn),
-            Own::Since => match value.and_then(read) {
+            Own::Since => match value.and_then(unspell) {
                 Some(day) => diesel::update(theirs).set((customers::created_at.eq(day), touched)).execute(conn),
                 None => Ok(0),
             },
@@ -169,15 +169,6 @@ impl Own {
         }
         Ok(taken)
     }
-}
-
-/// A time as it is kept in words: whole microseconds.
-fn spell(at: NaiveDateTime) -> String {
-    at.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-fn read(text: &str) -> Option<NaiveDateTime> {
-    chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.naive_utc())
 }
 
 fn people(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<Customer>> {

@@ -8,7 +8,7 @@ use crate::custom_fields::CustomField;
 use crate::customers::Consent;
 use crate::db::Conn;
 use crate::db::schema::{customers, import_changes, past_taggings, tags};
-use crate::workspace::Clock;
+use crate::workspace::{Clock, unspell};
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -153,7 +153,7 @@ impl Words<'_> {
             let value = value?;
             Some(match (custom, column.map(|column| column.kind)) {
                 (Some(custom), _) => custom.spoken(&value),
-                (None, Some(Kind::Time { .. })) => match difference::time(&value) {
+                (None, Some(Kind::Time { .. })) => match unspell(&value) {
                     Some(at) => self.clock.show(at),
                     None => value,
                 },

@@ -135,6 +135,12 @@ impl Plan {
         }
     }
 
+    /// Which of its custom fields has this name, by [`Field::Custom`].
+    pub fn own_field(&self, name: &str) -> Option<usize> {
+        let key = name.strip_prefix("custom.")?;
+        self.custom.iter().position(|custom| custom.key == key)
+    }
+
     /// The field as people call it.
     pub fn words(&self, field: Field) -> &str {
         match field {

@@ -2,9 +2,9 @@
 //! when the import is undone.
 
 use super::columns::{Field, Kind};
-use super::people::{CHANNELS, State};
+use super::people::State;
 use super::plan::Plan;
-use chrono::{NaiveDateTime, SecondsFormat};
+use crate::workspace::spell;
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 
@@ -28,23 +28,13 @@ pub const TAGS: &str = "tags";
 
 /// A field as people call it.
 pub fn label(field: &str, plan: &Plan) -> String {
-    let place = (0..plan.custom.len()).find(|place| plan.key(Field::Custom(*place)) == field);
+    let place = plan.own_field(field);
     let column = plan.subject.columns().iter().find(|column| column.key == field);
     match (place, column) {
         (Some(place), _) => plan.words(Field::Custom(place)).to_string(),
         (None, Some(column)) => column.words.to_string(),
         (None, None) => field.to_string(),
     }
-}
-
-/// A time as it is kept in words: whole microseconds.
-pub fn spell(at: NaiveDateTime) -> String {
-    at.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-/// The time that was kept so.
-pub fn time(words: &str) -> Option<NaiveDateTime> {
-    chrono::DateTime::parse_from_rfc3339(words).ok().map(|at| at.naive_utc())
 }
 
 /// Everything in which a customer is another than before. Nothing, when she is the same.
@@ -64,8 +54,7 @@ pub fn between(before: &State, after: &State, plan: &Plan) -> Vec<Difference> {
             Kind::Text { slot, .. } => note(column.key.into(), slot(&mut was).take(), slot(&mut is).take()),
             Kind::Time { slot, .. } => note(column.key.into(), slot(&mut was).map(spell), slot(&mut is).map(spell)),
             Kind::Consent(channel) => {
-                let place = CHANNELS.iter().position(|known| *known == channel).unwrap_or_default();
-                let word = |state: &State| Some(state.consents[place].key().to_string());
+                let word = |state: &State| Some(state.said(channel).key().to_string());
                 note(column.key.into(), word(before), word(after));
             }
             Kind::Id | Kind::Tags | Kind::Purchase { .. } => {}

@@ -52,6 +52,8 @@ impl State {
     ];
     /// Nothing has been written yet, and its columns may still become something else.
     pub const WAITING: [State; 3] = [State::Uploaded, State::Checking, State::Checked];
+    /// It has lines that are still to land.
+    pub const AHEAD: [State; 4] = [State::Uploaded, State::Checking, State::Checked, State::Running];
     /// There is work left for whoever holds it.
     pub const OPEN: [State; 3] = [State::Checking, State::Running, State::Undoing];
     /// It is over, and some of it has landed.

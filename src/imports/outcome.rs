@@ -81,31 +81,6 @@ impl Settled {
     }
 }
 
-/// What one batch came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Written {
-    pub blank: i64,
-    pub created: i64,
-    pub updated: i64,
-    pub unchanged: i64,
-    pub skipped: i64,
-    pub rejected: i64,
-}
-
-impl Written {
-    pub fn count(&mut self, outcome: Outcome) {
-        let sum = match outcome {
-            Outcome::Blank => &mut self.blank,
-            Outcome::Created => &mut self.created,
-            Outcome::Updated => &mut self.updated,
-            Outcome::Unchanged => &mut self.unchanged,
-            Outcome::Skipped => &mut self.skipped,
-            Outcome::Rejected => &mut self.rejected,
-        };
-        *sum += 1;
-    }
-}
-
 /// A line that was rejected, each of its faults told; the first remark keeps the record.
 pub fn rejected(number: i64, cells: &Cells, faults: &[Fault], plan: &Plan) -> Settled {
     let mut record = serde_json::to_string(&cells.iter().collect::<Vec<_>>()).unwrap_or_default();

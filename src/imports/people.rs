@@ -32,6 +32,10 @@ impl State {
     pub fn consent(&mut self, channel: Channel) -> &mut Consent {
         &mut self.consents[place(channel)]
     }
+    /// What she said about a channel.
+    pub fn said(&self, channel: Channel) -> Consent {
+        self.consents[place(channel)]
+    }
     pub fn key(&self, key: Key) -> Option<&str> {
         match key {
             Key::Id => None,

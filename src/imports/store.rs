@@ -2,10 +2,10 @@
 //! outcomes.
 //! Many rows go in one statement; nothing here decides anything.
 
-use super::difference;
-use super::outcome::{Remark, Settled, Written};
+use super::outcome::{Remark, Settled};
 use super::people::{CHANNELS, Hand, People, Person, State};
 use super::run::Ground;
+use super::{Totals, difference};
 use crate::custom_fields::many::{self, Held};
 use crate::customers::{Channel, Consent, Draft};
 use crate::db::rows::{Column, Rows};
@@ -241,9 +241,9 @@ fn rows_of_values(ids: &[i64], new: &[&State], ground: &Ground<'_>, conn: &mut C
     Rows { table: "custom_values", columns, count: held().count() }.insert(conn)
 }
 
-/// What became of each line, and what is worth telling about it.
-pub fn lines(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<Written> {
-    let mut written = Written::default();
+/// What became of each line, and what is worth telling about it. Gives how many ended in which way.
+pub fn lines(settled: &[Settled], import: i64, conn: &mut Conn) -> QueryResult<Totals> {
+    let mut written = Totals::default();
     settled.iter().for_each(|line| written.count(line.outcome));
     let columns = vec![
         ("import_id", Column::EachWhole(Some(import))),

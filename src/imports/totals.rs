@@ -1,5 +1,6 @@
 //! How many lines of a file ended in which way.
 
+use super::outcome::Outcome;
 use crate::db::Conn;
 use crate::db::schema::import_lines;
 use diesel::dsl::count_star;
@@ -24,6 +25,19 @@ impl Totals {
         self.header + self.blank + self.created + self.updated + self.unchanged + self.skipped + self.rejected
     }
 
+    /// One line more.
+    pub fn count(&mut self, outcome: Outcome) {
+        let sum = match outcome {
+            Outcome::Blank => &mut self.blank,
+            Outcome::Created => &mut self.created,
+            Outcome::Updated => &mut self.updated,
+            Outcome::Unchanged => &mut self.unchanged,
+            Outcome::Skipped => &mut self.skipped,
+            Outcome::Rejected => &mut self.rejected,
+        };
+        *sum += 1;
+    }
+
     /// Counts the outcomes kept for each line.
     pub fn recount(import: i64, conn: &mut Conn) -> QueryResult<Totals> {
         let counted: Vec<(String, i64)> = import_lines::table
@@ -31,15 +45,15 @@ impl Totals {
             .group_by(import_lines::outcome)
             .select((import_lines::outcome, count_star()))
             .load(conn)?;
-        let of = |key: &str| counted.iter().find(|(outcome, _)| outcome == key).map_or(0, |(_, n)| *n);
+        let of = |of: Outcome| counted.iter().find(|(outcome, _)| outcome == of.key()).map_or(0, |(_, n)| *n);
         Ok(Totals {
             header: 1,
-            blank: of("blank"),
-            created: of("created"),
-            updated: of("updated"),
-            unchanged: of("unchanged"),
-            skipped: of("skipped"),
-            rejected: of("rejected"),
+            blank: of(Outcome::Blank),
+            created: of(Outcome::Created),
+            updated: of(Outcome::Updated),
+            unchanged: of(Outcome::Unchanged),
+            skipped: of(Outcome::Skipped),
+            rejected: of(Outcome::Rejected),
         })
     }
 }

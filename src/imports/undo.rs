@@ -2,11 +2,11 @@
 //! goes, unless something happened to her since; whoever it changed gets back what she had, field by field, except where it
 //! was changed since. Both are told, line by line.
 
-use super::columns::{Field, Kind};
+use super::columns::Kind;
 use super::difference::{self, Difference, TAGS};
 use super::outcome::{Outcome, Remark, Settled};
-use super::people::{CHANNELS, Hand, People, State};
-use super::plan::{Key, Plan};
+use super::people::{Hand, People, State};
+use super::plan::Key;
 use super::run::Ground;
 use super::{Import, Subject, store};
 use crate::custom_fields::CustomField;
@@ -21,7 +21,7 @@ use crate::db::{Conn, Db, Trouble};
 use crate::jobs::Pace;
 use crate::purchases as bought;
 use crate::tags::{self, Mark, Source, undo as tagging};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, unspell};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -299,7 +299,7 @@ impl Back<'_> {
         if field == TAGS {
             return Ok(());
         }
-        if let Some(place) = custom(&self.import.plan, field) {
+        if let Some(place) = self.import.plan.own_field(field) {
             let Some(kept) = self.fields.get(place).and_then(Option::as_ref) else {
                 return Err("The field was deleted since.".into());
             };
@@ -336,27 +336,22 @@ impl Back<'_> {
             }
             Some(Kind::Time { slot, .. }) => {
                 let slot = slot(&mut now.draft);
-                if *slot != after.as_deref().and_then(difference::time) {
+                if *slot != after.as_deref().and_then(unspell) {
                     return Err(SINCE.into());
                 }
-                *slot = before.as_deref().and_then(difference::time);
+                *slot = before.as_deref().and_then(unspell);
             }
             Some(Kind::Consent(channel)) => {
-                let place = CHANNELS.iter().position(|known| *known == channel).unwrap_or_default();
                 let read = |word: &Option<String>| word.as_deref().and_then(Consent::parse).unwrap_or_default();
-                if now.consents[place] != read(after) {
+                if now.said(channel) != read(after) {
                     return Err(SINCE.into());
                 }
-                now.consents[place] = read(before);
+                *now.consent(channel) = read(before);
             }
             _ => return Err("Muster does not know this field any more.".into()),
         }
         Ok(())
     }
-}
-
-fn custom(plan: &Plan, name: &str) -> Option<usize> {
-    (0..plan.custom.len()).find(|place| plan.key(Field::Custom(*place)) == name)
 }
 
 /// Takes back the tags that these lines gave and gives back those they took; what was changed since is told, by customer.

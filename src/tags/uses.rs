@@ -9,7 +9,7 @@ use crate::db::schema::{
 use crate::filters::fields::{Fields, types::TAGS};
 use crate::filters::rule::{Part, Rule, Term};
 use crate::fold::key;
-use crate::imports::Plan;
+use crate::imports::{Plan, State};
 use crate::segments::Segment;
 use crate::views::View;
 use chrono::NaiveDateTime;
@@ -79,7 +79,7 @@ impl Uses {
         let mut keys: Vec<String> = names::of(tag.id, conn)?.iter().map(|name| key(name)).collect();
         keys.push(key(&tag.name));
         let plans: Vec<(i64, String, String)> = imports::table
-            .filter(imports::state.eq_any(["uploaded", "checking", "checked", "running"]))
+            .filter(imports::state.eq_any(State::AHEAD.map(State::key)))
             .order(imports::id)
             .select((imports::id, imports::file_name, imports::plan))
             .load(conn)?;

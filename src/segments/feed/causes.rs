@@ -5,6 +5,7 @@ use super::store::Sighting;
 use crate::db::changes::{self, Change, Since, Version, WHOLE, customer_bit, source};
 use crate::db::schema::{custom_fields, import_lines, imports, past_taggings, taggings, tags};
 use crate::filters::sets::{Ids, Snapshot};
+use crate::imports::State;
 use crate::tags::Source as Place;
 use crate::workspace::stamp;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
@@ -221,7 +222,7 @@ fn imported(who: &[i64], at: &mut Snapshot) -> QueryResult<HashMap<i64, i64>> {
     }
     let since = stamp(Utc::now()) - JUST;
     let ended = imports::finished_at.ge(since).or(imports::undone_at.ge(since)).assume_not_null();
-    let lately = imports::state.eq_any(["running", "undoing"]).or(ended);
+    let lately = imports::state.eq_any([State::Running, State::Undoing].map(State::key)).or(ended);
     let recent: Vec<i64> = imports::table.filter(lately).select(imports::id).load(&mut **at)?;
     if recent.is_empty() {
         return Ok(HashMap::new());
