@@ -2,7 +2,11 @@
 //! for a while, from batch to batch; when nobody does, its process is gone and another goes on. Here is what they share; the
 //! tables are their own.
 
-use crate::db::{Db, Trouble, dialect};
+mod steps;
+
+pub use steps::{End, Sizes, Step, Steps, carry};
+
+use crate::db::{Db, Trouble};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -34,54 +38,5 @@ pub async fn keep(what: &'static str, db: Db, look: impl Fn(&Db) -> Result<(), T
             // The workers are gone: the server stops.
             Err(_) => return,
         }
-    }
-}
-
-/// How many a batch takes: as many as the last one shows to fit into the time that others may wait.
-pub struct Pace {
-    pub size: usize,
-    least: usize,
-    most: usize,
-    aim: Duration,
-}
-
-impl Pace {
-    /// A batch has its own cost, however few it takes: with less than `least`, little else would be done.
-    pub fn new(manners: &dialect::Manners, first: usize, least: usize, most: usize) -> Pace {
-        Pace { size: first, least, most, aim: manners.batch }
-    }
-
-    pub fn took(&mut self, time: Duration) {
-        let fits = self.size as f64 * self.aim.as_secs_f64() / time.as_secs_f64().max(0.000_1);
-        // It grows carefully, and shrinks at once.
-        let most = self.size.saturating_mul(2);
-        self.size = (fits as usize).clamp(self.least.min(most), most).min(self.most);
-    }
-
-    /// Others were in the way.
-    pub fn less(&mut self) {
-        self.size = (self.size / 2).max(self.least.min(self.size));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_takes_as_long_as_others_may_wait() {
-        let manners = dialect::Manners { batch: Duration::from_millis(50), rest: Duration::ZERO };
-        let mut pace = Pace::new(&manners, 200, 100, 10_000);
-        pace.took(Duration::from_millis(5));
-        assert_eq!(pace.size, 400, "it grows carefully");
-        pace.took(Duration::from_millis(160));
-        assert_eq!(pace.size, 125, "and shrinks at once");
-        pace.took(Duration::from_secs(60));
-        assert_eq!(pace.size, 100, "but something is done each time");
-        pace.size = 1;
-        pace.took(Duration::from_secs(60));
-        assert_eq!(pace.size, 2, "after one by herself it feels its way");
-        (0..40).for_each(|_| pace.took(Duration::ZERO));
-        assert_eq!(pace.size, 10_000);
     }
 }

@@ -8,21 +8,12 @@ use super::{Action, Outcome, State, What, deleting, fields, joining};
 use crate::db::nodes::Among;
 use crate::db::schema::{bulk_actions, customers};
 use crate::db::{self, Conn, Db, Trouble, dialect};
-use crate::jobs::{HELD, Pace};
+use crate::jobs::{self, End, HELD, Sizes, Step, Steps};
 use crate::workspace::stamp;
 use chrono::{NaiveDateTime, Utc};
 use diesel::prelude::*;
 use roaring::RoaringBitmap;
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
-
-const FIRST: usize = 200;
-/// A batch has its own cost, however few it takes: less than this, and little else would be done.
-const LEAST: usize = 100;
-const MOST: usize = 10_000;
-
-/// How often a batch is tried that others were in the way of.
-const ATTEMPTS: u32 = 200;
 
 /// What a batch is made with.
 pub struct Batch<'a> {
@@ -68,12 +59,6 @@ pub fn abandoned(conn: &mut Conn) -> QueryResult<Option<i64>> {
         .optional()
 }
 
-/// What a batch came to.
-enum Step {
-    More,
-    Over,
-}
-
 /// Works an action off to its end, or until it is taken away or stopped. True when it came to an end here.
 pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
     let mut conn = db.conn()?;
@@ -84,36 +69,48 @@ pub fn work(id: i64, holder: &str, db: &Db) -> Result<bool, Trouble> {
         let action = Action::find(id, conn)?.ok_or(diesel::result::Error::NotFound)?;
         Ok(action.whom(conn)?)
     })?;
-    let manners = dialect::manners(&conn);
-    let (mut pace, mut attempts) = (Pace::new(&manners, FIRST, LEAST, MOST), 0);
-    loop {
-        let turn = db.following().turn();
-        // Others wait from when the lock is had until everything is kept.
-        let mut began = Instant::now();
-        let done = db.write_on(&mut conn, |conn| {
-            began = Instant::now();
-            step(id, holder, &whom, pace.size, conn)
-        });
-        match done {
-            Ok(Step::Over) => return Ok(true),
-            Ok(Step::More) => {
-                attempts = 0;
-                pace.took(began.elapsed());
-            }
-            Err(trouble) if dialect::collided(&trouble) && attempts < ATTEMPTS => {
-                attempts += 1;
-                pace.less();
-            }
-            // One of them is what the database takes offence at: the others shall not suffer for it.
-            Err(trouble) if dialect::refused(&trouble) && pace.size > 1 => pace.size = 1,
-            Err(trouble) if dialect::refused(&trouble) => {
-                tracing::warn!(action = id, %trouble, "the database refused one customer of a bulk action");
-                db.write_on(&mut conn, |conn| pass_over(id, holder, &whom, conn))?;
-            }
-            Err(trouble) => return Err(trouble),
+    let end = jobs::carry(&mut Worker { id, holder, whom: &whom }, db, &mut conn)?;
+    Ok(end == End::Over)
+}
+
+struct Worker<'a> {
+    id: i64,
+    holder: &'a str,
+    whom: &'a RoaringBitmap,
+}
+
+impl Steps for Worker<'_> {
+    type Error = Trouble;
+
+    const SIZES: Sizes = Sizes { first: 200, least: 100, most: 10_000 };
+
+    fn step(&mut self, size: usize, conn: &mut Conn) -> Result<Step, Trouble> {
+        let at = stamp(Utc::now());
+        let Some(action) = held(self.id, self.holder, at, conn)? else { return Ok(Step::Taken) };
+        let what = action.what()?;
+        let more = match action.state() {
+            State::Undoing => back(&action, &what, at, size, conn)?,
+            _ => forth(&action, &what, self.whom, at, size, conn)?,
+        };
+        Ok(if more { Step::More } else { Step::Over })
+    }
+
+    /// One customer whom the database refuses, by herself: it is told and the next one's turn.
+    fn pass_over(&mut self, trouble: &Trouble, conn: &mut Conn) -> Result<(), Trouble> {
+        const WHY: &str = "The database would not take it.";
+        let id = self.id;
+        tracing::warn!(action = id, %trouble, "the database refused one customer of a bulk action");
+        let Some(action) = held(id, self.holder, stamp(Utc::now()), conn)? else { return Ok(()) };
+        if action.state() == State::Running {
+            let Some(customer) = next(&action, self.whom, 1).first().copied() else { return Ok(()) };
+            return Ok(keep(&action, &[Item::failed(customer, WHY)], customer, conn)?);
         }
-        turn.rest(manners.rest);
-        db.following().let_follow();
+        let Some((customer, _)) = items::changed(id, action.reached, 1, conn)?.pop() else { return Ok(()) };
+        items::remark(id, &HashMap::from([(customer, WHY.to_string())]), conn)?;
+        diesel::update(bulk_actions::table.find(id))
+            .set((bulk_actions::kept.eq(bulk_actions::kept + 1), bulk_actions::reached.eq(customer)))
+            .execute(conn)?;
+        Ok(())
     }
 }
 
@@ -127,17 +124,6 @@ fn held(id: i64, holder: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResul
         return Ok(None);
     }
     Action::find(id, conn)
-}
-
-fn step(id: i64, holder: &str, whom: &RoaringBitmap, size: usize, conn: &mut Conn) -> Result<Step, Trouble> {
-    let at = stamp(Utc::now());
-    let Some(action) = held(id, holder, at, conn)? else { return Ok(Step::Over) };
-    let what = action.what()?;
-    let more = match action.state() {
-        State::Undoing => back(&action, &what, at, size, conn)?,
-        _ => forth(&action, &what, whom, at, size, conn)?,
-    };
-    Ok(if more { Step::More } else { Step::Over })
 }
 
 fn next(action: &Action, whom: &RoaringBitmap, size: usize) -> Vec<i64> {
@@ -269,20 +255,4 @@ fn back(action: &Action, what: &What, at: NaiveDateTime, size: usize, conn: &mut
         ))
         .execute(conn)?;
     Ok(true)
-}
-
-/// One customer whom the database refuses, by herself: it is told and the next one's turn.
-fn pass_over(id: i64, holder: &str, whom: &RoaringBitmap, conn: &mut Conn) -> Result<(), Trouble> {
-    const WHY: &str = "The database would not take it.";
-    let Some(action) = held(id, holder, stamp(Utc::now()), conn)? else { return Ok(()) };
-    if action.state() == State::Running {
-        let Some(customer) = next(&action, whom, 1).first().copied() else { return Ok(()) };
-        return Ok(keep(&action, &[Item::failed(customer, WHY)], customer, conn)?);
-    }
-    let Some((customer, _)) = items::changed(id, action.reached, 1, conn)?.pop() else { return Ok(()) };
-    items::remark(id, &HashMap::from([(customer, WHY.to_string())]), conn)?;
-    diesel::update(bulk_actions::table.find(id))
-        .set((bulk_actions::kept.eq(bulk_actions::kept + 1), bulk_actions::reached.eq(customer)))
-        .execute(conn)?;
-    Ok(())
 }

@@ -114,25 +114,43 @@ pub fn new_customers(count: usize, conn: &mut Conn) -> QueryResult<Vec<i64>> {
 pub struct Manners {
     /// How long a transaction should take,
     pub batch: Duration,
-    /// and the rest after it.
+    /// and how long it may take while nobody else writes.
+    pub longest: Duration,
+    /// The rest after it.
     pub rest: Duration,
 }
 
 /// On SQLite all writers wait for one another. Whoever waits looks again after at most 25 ms, at first: a rest that is
-/// longer than that is noticed. On PostgreSQL only those wait who want the very same rows.
+/// longer than that is noticed. Every transaction writes each page it changed once, and those of one import are much the
+/// same: the longer it takes, the less is written. On PostgreSQL only those wait who want the very same rows.
 pub fn manners(conn: &Conn) -> Manners {
-    let (batch, rest) = match conn {
-        Conn::Sqlite(_) => (80, 28),
-        Conn::Postgres(_) => (150, 2),
+    let (batch, longest, rest) = match conn {
+        Conn::Sqlite(_) => (80, 1_000, 28),
+        Conn::Postgres(_) => (150, 150, 2),
     };
-    Manners { batch: Duration::from_millis(batch), rest: Duration::from_millis(rest) }
+    let [batch, longest, rest] = [batch, longest, rest].map(Duration::from_millis);
+    Manners { batch, longest, rest }
+}
+
+/// A number that is another one when other connections have written since, in this process or elsewhere. On PostgreSQL,
+/// where nobody has to know, it stays.
+pub fn others_wrote(conn: &mut Conn) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Version {
+        #[diesel(sql_type = BigInt)]
+        data_version: i64,
+    }
+    match conn {
+        Conn::Sqlite(c) => Ok(diesel::sql_query("PRAGMA data_version").get_result::<Version>(c)?.data_version),
+        Conn::Postgres(_) => Ok(0),
+    }
 }
 
 /// For a connection that writes much from now on, or no more. SQLite keeps the pages it changes in the memory of the
 /// connection until they are written, and copies them from its log to the file now and then: both pay in larger pieces.
 pub fn write_much(much: bool, conn: &mut Conn) -> QueryResult<()> {
     match (conn, much) {
-        (Conn::Sqlite(c), true) => c.batch_execute("PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=10000"),
+        (Conn::Sqlite(c), true) => c.batch_execute("PRAGMA cache_size=-98304; PRAGMA wal_autocheckpoint=20000"),
         (Conn::Sqlite(c), false) => c.batch_execute("PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000"),
         (Conn::Postgres(_), _) => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! The import itself: settles the lines of a file batch by batch, each batch one transaction with everything that belongs to
-//! it, how far it is included: whatever stops this process, another goes on where it stopped. A batch that the database
-//! refuses is tried again line by line, so a bad line never takes a good one with it.
+//! it, how far it is included: whatever stops this process, another goes on where it stopped. How that
+//! goes on beside others is [`jobs::carry`]'s.
 
 use super::lines::{Fault, Wish, readings};
 use super::outcome::{Settled, rejected};
@@ -12,26 +12,19 @@ use super::shape::{Shape, Unreadable};
 use super::source::{self, Chunk, Entry, Understanding};
 use super::{Import, Subject, Totals, corrections, files, sales, settle, store};
 use crate::custom_fields::CustomField;
-use crate::db::dialect::{self, collided, refused};
+use crate::db::dialect;
 use crate::db::schema::imports;
 use crate::db::{Conn, Db, Trouble};
-use crate::jobs::Pace;
+use crate::jobs::{self, End, Sizes, Step, Steps};
 use crate::workspace::Workspace;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
 
-/// Lines the first transaction takes, and the least and the most that one takes later.
-const FIRST: usize = 500;
-const LEAST: usize = 100;
-const MOST: usize = 10_000;
-/// And no more than this many bytes of them.
+/// No more than this many bytes of lines are kept in memory to be written.
 const WEIGHT: usize = 8 << 20;
-/// How often a batch is tried that others were in the way of.
-const ATTEMPTS: u32 = 200;
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug)]
@@ -159,10 +152,13 @@ fn run(
     let corrected = corrections::of(import, conn)?;
     let understanding = Understanding { plan, readings: readings(plan, &fields), here: &here, corrected };
     let settled: i64 = imports::table.find(import.id).select(imports::lines).first(conn)?;
-    let carrier = Carrier { import, holder, ground };
     let read = std::thread::scope(|scope| {
-        let chunks = source::begin(scope, reader, settled, &understanding);
-        carrier.all(&chunks, db, conn, progress)
+        let waiting = Waiting::new(source::begin(scope, reader, settled, &understanding));
+        let mut carrier = Carrier { import, holder, ground, waiting, grown: GROWN, progress };
+        match jobs::carry(&mut carrier, db, conn)? {
+            End::Over => Ok(carrier.waiting.read.lines),
+            End::Taken => Err(Stopped::Taken),
+        }
     })?;
     let totals = Totals::recount(import.id, conn)?;
     if totals.lines() != read {
@@ -210,140 +206,128 @@ pub fn land(
     Ok(entries.iter().filter_map(|entry| entry.meant.as_ref().err().cloned().or_else(|| landed.next())).collect())
 }
 
-struct Carrier<'a> {
-    import: &'a Import,
-    holder: &'a str,
-    ground: Ground<'a>,
-}
-
-/// Lines that were read and are not written yet.
-#[derive(Default)]
+/// Lines that were read and are not kept yet.
 struct Waiting {
+    chunks: Receiver<Result<Chunk, Unreadable>>,
     entries: VecDeque<Entry>,
+    weight: usize,
+    /// How many of them are written in the transaction that is going on.
+    written: usize,
     /// Read up to here.
-    progress: Option<Progress>,
+    read: Progress,
     ended: bool,
 }
 
 impl Waiting {
-    /// Waits for as many as a batch takes, unless the file ends before.
-    fn fill(&mut self, size: usize, chunks: &Receiver<Result<Chunk, Unreadable>>) -> Result<(), Unreadable> {
-        let mut weight: usize = self.entries.iter().map(|entry| entry.cells.weight()).sum();
-        while !self.ended && self.entries.len() < size && weight < WEIGHT {
-            let Ok(chunk) = chunks.recv() else {
-                self.ended = true;
-                break;
-            };
-            let Chunk { entries, bytes, records } = chunk?;
-            weight += entries.iter().map(|entry| entry.cells.weight()).sum::<usize>();
-            self.entries.extend(entries);
-            self.progress = Some(Progress { lines: records, bytes });
+    fn new(chunks: Receiver<Result<Chunk, Unreadable>>) -> Waiting {
+        let read = Progress { lines: 0, bytes: 0 };
+        Waiting { chunks, entries: VecDeque::new(), weight: 0, written: 0, read, ended: false }
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        let Chunk { entries, bytes, records } = chunk;
+        self.weight += entries.iter().map(|entry| entry.cells.weight()).sum::<usize>();
+        self.entries.extend(entries);
+        self.read = Progress { lines: records, bytes };
+    }
+
+    /// Waits for so many to write, unless the file ends before.
+    fn fill(&mut self, size: usize) -> Result<(), Unreadable> {
+        self.written = 0;
+        while !self.ended && self.entries.len() < size && self.weight < WEIGHT {
+            match self.chunks.recv() {
+                Ok(chunk) => self.take(chunk?),
+                Err(_) => self.ended = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are so many to write by now: nobody waits for a file to be read while others wait for a lock.
+    fn has(&mut self, size: usize) -> bool {
+        while self.entries.len() < self.written + size && self.weight < WEIGHT {
+            match self.chunks.try_recv() {
+                Ok(Ok(chunk)) => self.take(chunk),
+                // What cannot be read is told when everything before it is kept.
+                Ok(Err(_)) | Err(_) => return false,
+            }
+        }
+        self.entries.len() >= self.written + size
+    }
+
+    fn drain(&mut self) {
+        for entry in self.entries.drain(..std::mem::take(&mut self.written)) {
+            self.weight = self.weight.saturating_sub(entry.cells.weight());
+        }
+    }
+}
+
+struct Carrier<'a, 'p> {
+    import: &'a Import,
+    holder: &'a str,
+    ground: Ground<'a>,
+    waiting: Waiting,
+    /// When so many lines were read, the tables are measured anew.
+    grown: i64,
+    progress: &'p mut dyn FnMut(Progress),
+}
+
+impl Steps for Carrier<'_, '_> {
+    type Error = Stopped;
+
+    const SIZES: Sizes = Sizes { first: 500, least: 100, most: 10_000 };
+
+    fn ready(&mut self, size: usize) -> Result<bool, Stopped> {
+        self.waiting.fill(size)?;
+        Ok(!self.waiting.entries.is_empty())
+    }
+
+    fn step(&mut self, size: usize, conn: &mut Conn) -> Result<Step, Trouble> {
+        if !self.import.held(self.holder, conn)? {
+            return Ok(Step::Taken);
+        }
+        let from = self.waiting.written;
+        let until = self.waiting.entries.len().min(from + size);
+        let entries = &self.waiting.entries.make_contiguous()[from..until];
+        let settled = land(entries, &self.ground, None, conn)?;
+        self.tell(&settled, conn)?;
+        self.waiting.written = until;
+        Ok(if self.waiting.has(size) { Step::More } else { Step::Pause })
+    }
+
+    fn kept(&mut self, conn: &mut Conn) -> Result<(), Stopped> {
+        self.waiting.drain();
+        let read = self.waiting.read;
+        if read.lines >= self.grown {
+            measure(conn);
+            self.grown *= 10;
+        }
+        (self.progress)(Progress { lines: read.lines - self.waiting.entries.len() as i64, ..read });
+        Ok(())
+    }
+
+    fn pass_over(&mut self, trouble: &Trouble, conn: &mut Conn) -> Result<(), Trouble> {
+        let Some(entry) = self.waiting.entries.front() else { return Ok(()) };
+        tracing::warn!(line = entry.number, %trouble, "the database refused a line of an import");
+        if self.import.held(self.holder, conn)? {
+            let fault = Fault { at: usize::MAX, reason: "The database would not take this line.".into() };
+            let settled = rejected(entry.number, &entry.cells, &[fault], self.ground.plan);
+            self.tell(&[settled], conn)?;
+            self.waiting.written = 1;
         }
         Ok(())
     }
 }
 
-/// Others who wait for the lock are let in as often as this, even if nobody is known to wait: they may be another process.
-const UNRESTED: Duration = Duration::from_millis(300);
-
-impl Carrier<'_> {
-    /// Settles all lines that come and gives how many were read, the header too.
-    fn all(
-        &self,
-        chunks: &Receiver<Result<Chunk, Unreadable>>,
-        db: &Db,
-        conn: &mut Conn,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<i64, Stopped> {
-        let manners = dialect::manners(conn);
-        let (mut pace, mut attempts) = (Pace::new(&manners, FIRST, LEAST, MOST), 0);
-        let (mut waiting, mut grown, mut rested) = (Waiting::default(), GROWN, Instant::now());
-        let following = db.following();
-        loop {
-            waiting.fill(pace.size, chunks)?;
-            let size = pace.size.min(waiting.entries.len());
-            let read = waiting.progress.unwrap_or(Progress { lines: 0, bytes: 0 });
-            if size == 0 {
-                return Ok(read.lines);
-            }
-            let batch = &waiting.entries.make_contiguous()[..size];
-            let turn = following.turn();
-            // Others wait from when the lock is had until everything is kept.
-            let mut began = Instant::now();
-            let done = db.write_on(conn, |conn| {
-                began = Instant::now();
-                self.batch(batch, read.bytes, conn)
-            });
-            match done {
-                Ok(false) => return Err(Stopped::Taken),
-                Ok(true) => {
-                    attempts = 0;
-                    if size == pace.size {
-                        pace.took(began.elapsed());
-                    }
-                    waiting.entries.drain(..size);
-                }
-                Err(trouble) if collided(&trouble) && attempts < ATTEMPTS => {
-                    attempts += 1;
-                    pace.less();
-                }
-                // One of them is what the database takes offence at: the others shall not suffer for it.
-                Err(trouble) if refused(&trouble) && size > 1 => {
-                    attempts = 0;
-                    pace.size = 1;
-                }
-                // Somebody else may have taken a key in between: looking again finds her.
-                Err(trouble) if refused(&trouble) && attempts == 0 => attempts = 1,
-                Err(trouble) if refused(&trouble) => {
-                    tracing::warn!(line = batch[0].number, %trouble, "the database refused a line of an import");
-                    db.write_on(conn, |conn| self.refuse(&batch[0], read.bytes, conn))?;
-                    waiting.entries.pop_front();
-                    attempts = 0;
-                }
-                Err(trouble) => return Err(trouble.into()),
-            }
-            if following.is_awaited() || rested.elapsed() > UNRESTED {
-                turn.rest(manners.rest);
-                rested = Instant::now();
-            } else {
-                drop(turn);
-            }
-            following.let_follow();
-            if read.lines >= grown {
-                measure(conn);
-                grown *= 10;
-            }
-            progress(Progress { lines: read.lines - waiting.entries.len() as i64, ..read });
-        }
-    }
-
-    /// False when it is not this process's affair any more.
-    fn batch(&self, entries: &[Entry], bytes: u64, conn: &mut Conn) -> Result<bool, Trouble> {
-        if !self.import.held(self.holder, conn)? {
-            return Ok(false);
-        }
-        let settled = land(entries, &self.ground, None, conn)?;
-        self.tell(&settled, bytes, conn)?;
-        Ok(true)
-    }
-
-    fn refuse(&self, entry: &Entry, bytes: u64, conn: &mut Conn) -> Result<(), Trouble> {
-        if self.import.held(self.holder, conn)? {
-            let fault = Fault { at: usize::MAX, reason: "The database would not take this line.".into() };
-            let settled = rejected(entry.number, &entry.cells, &[fault], self.ground.plan);
-            self.tell(&[settled], bytes, conn)?;
-        }
-        Ok(())
-    }
-
+impl Carrier<'_, '_> {
     /// Keeps the outcomes, and how far this is beside them.
-    fn tell(&self, settled: &[Settled], bytes: u64, conn: &mut Conn) -> QueryResult<()> {
+    fn tell(&self, settled: &[Settled], conn: &mut Conn) -> QueryResult<()> {
         let import = self.import.id;
         let new = store::lines(settled, import, conn)?;
         diesel::update(imports::table.find(import))
             .set((
                 imports::lines.eq(imports::lines + settled.len() as i64),
-                imports::bytes.eq(i64::try_from(bytes).unwrap_or(i64::MAX)),
+                imports::bytes.eq(i64::try_from(self.waiting.read.bytes).unwrap_or(i64::MAX)),
                 imports::blank.eq(imports::blank + new.blank),
                 imports::created.eq(imports::created + new.created),
                 imports::updated.eq(imports::updated + new.updated),

@@ -11,85 +11,69 @@ use super::run::Ground;
 use super::{Import, Subject, store};
 use crate::custom_fields::CustomField;
 use crate::customers::Consent;
-use crate::db::dialect::{self, collided, refused};
+use crate::db::dialect;
 use crate::db::nodes::Among;
 use crate::db::schema::{
     customers, import_changes, import_corrections, import_lines, imports, past_taggings, purchases, segment_members,
     segment_pins, taggings,
 };
 use crate::db::{Conn, Db, Trouble};
-use crate::jobs::Pace;
+use crate::jobs::{self, End, Sizes, Step, Steps};
 use crate::purchases as bought;
 use crate::tags::{self, Mark, Source, undo as tagging};
 use crate::workspace::{Workspace, unspell};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Instant;
-
-/// Lines the first transaction takes, and the least and the most that one takes later.
-const FIRST: usize = 200;
-const LEAST: usize = 50;
-const MOST: usize = 5_000;
-/// How often a batch is tried that others were in the way of.
-const ATTEMPTS: u32 = 200;
 
 /// Undoes what `holder` holds, to its end, or until it is taken away. True when it came to an end here.
 pub fn work(import: &Import, holder: &str, db: &Db) -> Result<bool, Trouble> {
     let conn = &mut *db.conn()?;
-    let manners = dialect::manners(conn);
-    let (mut pace, mut attempts) = (Pace::new(&manners, FIRST, LEAST, MOST), 0);
-    loop {
-        let turn = db.following().turn();
-        let mut began = Instant::now();
-        let done = db.write_on(conn, |conn| {
-            began = Instant::now();
-            step(import, holder, pace.size, conn)
-        });
-        match done {
-            Ok(Step::Over) => return Ok(true),
-            Ok(Step::Taken) => return Ok(false),
-            Ok(Step::More) => {
-                attempts = 0;
-                pace.took(began.elapsed());
-            }
-            Err(trouble) if collided(&trouble) && attempts < ATTEMPTS => {
-                attempts += 1;
-                pace.less();
-            }
-            // Keys that changed hands in the file go back one by one, as they came.
-            Err(trouble) if refused(&trouble) && pace.size > 1 => pace.size = 1,
-            Err(trouble) if refused(&trouble) => {
-                tracing::warn!(import = import.id, %trouble, "the database refused to undo a line of an import");
-                db.write_on(conn, |conn| pass_over(import, holder, conn))?;
-            }
-            Err(trouble) => return Err(trouble),
+    Ok(jobs::carry(&mut Undoing { import, holder }, db, conn)? == End::Over)
+}
+
+struct Undoing<'a> {
+    import: &'a Import,
+    holder: &'a str,
+}
+
+impl Steps for Undoing<'_> {
+    type Error = Trouble;
+
+    const SIZES: Sizes = Sizes { first: 200, least: 50, most: 5_000 };
+
+    fn step(&mut self, size: usize, conn: &mut Conn) -> Result<Step, Trouble> {
+        let import = self.import;
+        if !import.held(self.holder, conn)? {
+            return Ok(Step::Taken);
         }
-        turn.rest(manners.rest);
-        db.following().let_follow();
+        let here = Workspace::load(conn)?;
+        let more = match import.plan.subject {
+            Subject::Customers => customers_back(import, &here, size, conn)?,
+            Subject::Purchases => purchases_back(import, size, conn)?,
+        };
+        if !more {
+            unmake_tags(import, conn)?;
+            import.undone(conn)?;
+        }
+        Ok(if more { Step::More } else { Step::Over })
     }
-}
 
-enum Step {
-    More,
-    Over,
-    Taken,
-}
-
-fn step(import: &Import, holder: &str, size: usize, conn: &mut Conn) -> Result<Step, Trouble> {
-    if !import.held(holder, conn)? {
-        return Ok(Step::Taken);
+    /// One line that the database would not have undone, by itself: it is told, and the one before it is next.
+    fn pass_over(&mut self, trouble: &Trouble, conn: &mut Conn) -> Result<(), Trouble> {
+        let import = self.import;
+        tracing::warn!(import = import.id, %trouble, "the database refused to undo a line of an import");
+        if !import.held(self.holder, conn)? {
+            return Ok(());
+        }
+        let Some(line) = lines(import, 1, conn)?.pop() else { return Ok(()) };
+        let told = Told {
+            tags: HashMap::new(),
+            lines: vec![(line.number, vec![Left::whole("The database would not take it back.")])],
+        };
+        store::remarks(&told.settled(), import.id, conn)?;
+        Ok(reach(import, line.number, 0, 1, conn)?)
     }
-    let here = Workspace::load(conn)?;
-    let more = match import.plan.subject {
-        Subject::Customers => customers_back(import, &here, size, conn)?,
-        Subject::Purchases => purchases_back(import, size, conn)?,
-    };
-    if !more {
-        unmake_tags(import, conn)?;
-        import.undone(conn)?;
-    }
-    Ok(if more { Step::More } else { Step::Over })
 }
 
 /// A line that did something.
@@ -444,18 +428,4 @@ fn unmake_tags(import: &Import, conn: &mut Conn) -> QueryResult<()> {
         Some(began) => tags::uses::unmake(import.id, began, conn),
         None => Ok(()),
     }
-}
-
-/// One line that the database would not have undone, by itself: it is told, and the one before it is next.
-fn pass_over(import: &Import, holder: &str, conn: &mut Conn) -> Result<(), Trouble> {
-    if !import.held(holder, conn)? {
-        return Ok(());
-    }
-    let Some(line) = lines(import, 1, conn)?.pop() else { return Ok(()) };
-    let told = Told {
-        tags: HashMap::new(),
-        lines: vec![(line.number, vec![Left::whole("The database would not take it back.")])],
-    };
-    store::remarks(&told.settled(), import.id, conn)?;
-    Ok(reach(import, line.number, 0, 1, conn)?)
 }

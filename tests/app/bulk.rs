@@ -1,6 +1,6 @@
 //! Many customers changed at once: what was asked is done to whom it was about, and the sums add up.
 
-use crate::support::{Server, audiences, for_each_database, sqlite, world, world_with_fields};
+use crate::support::{Server, audiences, for_each_database, somebody_writes, sqlite, world, world_with_fields};
 use diesel::prelude::*;
 use muster::agents::{Caller, Role};
 use muster::bulk::what::{Named, What};
@@ -447,6 +447,7 @@ fn a_process_that_is_killed_loses_nothing_and_another_goes_on() {
         let began = Instant::now();
         while progress(&db, action.id).changed == 0 {
             assert!(began.elapsed() < Duration::from_secs(30), "it does not begin");
+            somebody_writes(&db);
             std::thread::sleep(Duration::from_millis(5));
         }
         drop(first);

@@ -3,7 +3,7 @@
 
 use crate::support::command::told;
 use crate::support::imports::import;
-use crate::support::{for_each_database, world};
+use crate::support::{for_each_database, somebody_writes, world};
 use diesel::prelude::*;
 use muster::db::schema::{
     consents, custom_fields, custom_values, customers, import_changes, import_lines, import_remarks, imports, taggings,
@@ -190,6 +190,7 @@ fn killed_at_fifty_moments_it_ends_as_if_nobody_had_been() {
                 let mut over = false;
                 while Instant::now() < late && !over {
                     over = child.try_wait().expect("asked").is_some();
+                    somebody_writes(&db);
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 if !over && kills < KILLS {

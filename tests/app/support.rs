@@ -12,7 +12,7 @@ mod visitors;
 pub mod walks;
 mod world;
 
-pub use databases::{beside, for_each_database, sqlite};
+pub use databases::{beside, for_each_database, somebody_writes, sqlite};
 pub use server::Server;
 pub use visitors::{PASSWORD, email_of, visitor, visitor_who_stays};
 pub use world::{NOW, People, audiences, clock, lose_tag, world, world_with_fields};

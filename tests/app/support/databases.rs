@@ -1,10 +1,10 @@
 //! Fresh databases for each test: a SQLite file in a folder of its own, and a PostgreSQL database copied from one
 //! that was migrated once. Both are gone afterwards.
 
-use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use muster::db::{Address, Db};
+use muster::db::schema::sign_in_failures;
+use muster::db::{Address, Db, Trouble};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -154,4 +154,14 @@ fn migrations() -> u64 {
         std::fs::read(&file).expect("a migration's text").hash(&mut hasher);
     }
     hasher.finish()
+}
+
+/// Somebody else writes something of no account: whoever writes much has others to think of then.
+pub fn somebody_writes(db: &Db) {
+    let failure = (sign_in_failures::key.eq("somebody"), sign_in_failures::at.eq(chrono::Utc::now().naive_utc()));
+    db.write_now::<_, Trouble>(|conn| {
+        diesel::insert_into(sign_in_failures::table).values(failure).execute(conn)?;
+        Ok(())
+    })
+    .expect("somebody writes");
 }
