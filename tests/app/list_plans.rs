@@ -154,3 +154,49 @@ fn the_database_sorts_no_more_than_those_who_are_alike_in_the_first_column() {
         }
     });
 }
+
+#[derive(QueryableByName)]
+struct Trigger {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    sql: String,
+}
+
+/// SQLite takes customers without a phone for ones with the same phone. Whoever came was once looked for by reading them
+/// all, so that an import took longer with each line.
+#[test]
+fn whoever_stands_in_the_way_of_a_row_is_found_by_its_keys_whatever_most_customers_lack() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = sqlite(folder.path());
+    let lines: String = (0..3_000).map(|n| format!("p{n}@example.com,Person {n}\n")).collect();
+    imports::import(&db, &format!("email,name\n{lines}"));
+    db.write_now::<_, muster::db::Trouble>(|conn| {
+        let Conn::Sqlite(c) = conn else { panic!("another database") };
+        c.batch_execute("ANALYZE").expect("figures");
+        let triggers: Vec<Trigger> =
+            diesel::sql_query("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_replace'")
+                .load(c)
+                .expect("triggers");
+        assert!(triggers.len() >= 6);
+        for Trigger { name, sql } in triggers {
+            let Some((_, asked)) = sql.split_once("SELECT 1, -1").or_else(|| sql.split_once("SELECT 6, 0")) else {
+                continue;
+            };
+            let asked = asked.split(';').next().unwrap_or_default();
+            let words = asked.split(' ').map(|word| match word.trim_end_matches('\n') {
+                word if word.starts_with("NEW.") || word.starts_with("OLD.") => "?",
+                word => word,
+            });
+            let asked = words.collect::<Vec<_>>().join(" ");
+            let steps =
+                diesel::sql_query(format!("EXPLAIN QUERY PLAN SELECT 1, -1{}", asked.replace("NEW.id\n", "?\n")));
+            let steps: Vec<SqliteStep> = steps.load(c).unwrap_or_else(|error| panic!("{name}: {error}: {asked}"));
+            assert!(steps.iter().any(|step| step.detail.contains("SEARCH")), "{name}");
+            let read = steps.iter().find(|step| step.detail.starts_with("SCAN"));
+            assert!(read.is_none(), "{name} reads everybody: {asked}");
+        }
+        Ok(())
+    })
+    .expect("it is looked at");
+}

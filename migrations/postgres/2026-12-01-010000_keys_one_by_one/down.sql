@@ -1,0 +1,2 @@
+-- Only SQLite takes rows away without telling their triggers.
+SELECT 1;
