@@ -73,6 +73,7 @@ impl Caller {
                 manage_tags: self.may(Right::ManageTags),
                 share_segments: self.may(Right::ShareSegments),
                 bulk: self.may(Right::BulkActions),
+                campaigns: self.may(Right::PrepareCampaigns),
                 export: self.may(Right::Export),
                 import: self.may(Right::Import),
                 administer: self.may(Right::Administer),

@@ -9,6 +9,7 @@ mod log;
 use crate::agents::Access::{Needs, Public, SignedIn};
 use crate::agents::{Access, Right, guard, sessions};
 use crate::bulk;
+use crate::campaigns::{self, ways::Ways};
 use crate::config::Config;
 use crate::db::{Db, Trouble};
 use crate::filters::sets::Sets;
@@ -23,6 +24,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, FormConfig, JsonConfig, PayloadConfig, ServiceConfig};
 use actix_web::{App as Site, HttpServer, Resource, Route, guard as when};
 use std::net::TcpListener;
+use std::sync::Arc;
 
 /// One route: method, path, who may, what answers.
 pub struct Door {
@@ -149,6 +151,28 @@ doors! {
     GET "/api/v1/bulk/{id:\\d+}" Needs(Right::BulkActions) => crate::bulk::api::show;
     POST "/api/v1/bulk/{id:\\d+}/undo" Needs(Right::BulkActions) => crate::bulk::api::undo;
     GET "/customers/export" Needs(Right::Export) => crate::exports::pages::show;
+    GET "/campaigns" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::index;
+    POST "/campaigns" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::create;
+    GET "/campaigns/new" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::new;
+    GET "/campaigns/{id:\\d+}" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::show;
+    POST "/campaigns/{id:\\d+}" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::update;
+    GET "/campaigns/{id:\\d+}/audience" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::audience;
+    GET "/campaigns/{id:\\d+}/people" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::people;
+    GET "/campaigns/{id:\\d+}/preview" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::preview;
+    GET "/campaigns/{id:\\d+}/preview/html" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::preview_html;
+    POST "/campaigns/{id:\\d+}/copy" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::copy;
+    POST "/campaigns/{id:\\d+}/delete" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::delete;
+    GET "/campaigns/{id:\\d+}/launch" Needs(Right::Send) => crate::campaigns::pages::ask_launch;
+    POST "/campaigns/{id:\\d+}/launch" Needs(Right::Send) => crate::campaigns::pages::launch;
+    POST "/campaigns/{id:\\d+}/schedule" Needs(Right::Send) => crate::campaigns::pages::schedule;
+    POST "/campaigns/{id:\\d+}/unschedule" Needs(Right::Send) => crate::campaigns::pages::unschedule;
+    POST "/campaigns/{id:\\d+}/pause" Needs(Right::Send) => crate::campaigns::pages::pause;
+    POST "/campaigns/{id:\\d+}/resume" Needs(Right::Send) => crate::campaigns::pages::resume;
+    POST "/campaigns/{id:\\d+}/cancel" Needs(Right::Send) => crate::campaigns::pages::cancel;
+    GET "/campaigns/{id:\\d+}/recipients/{customer_id:\\d+}" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::recipient;
+    POST "/campaigns/{id:\\d+}/recipients/{customer_id:\\d+}/again" Needs(Right::Send) => crate::campaigns::pages::again;
+    GET "/unsubscribe/{token}" Public => crate::campaigns::leaving::show;
+    POST "/unsubscribe/{token}" Public => crate::campaigns::leaving::leave;
     GET "/imports" Needs(Right::Import) => crate::imports::pages::index;
     POST "/imports" Needs(Right::Import) => crate::imports::pages::create;
     GET "/imports/new" Needs(Right::Import) => crate::imports::pages::new;
@@ -191,6 +215,12 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     let uploads = files::folder(&config, &db);
     db.write_now::<_, Trouble>(|conn| Ok(files::tidy(&uploads, conn)?))
         .map_err(|error| std::io::Error::other(format!("the imports cannot be looked through: {error}")))?;
+    let ways = Arc::new(Ways::of(&config, &db).map_err(std::io::Error::other)?);
+    let senders = Data::new(campaigns::sending::start(db.clone(), ways.clone())?);
+    let scheduled = ways.clone();
+    let look = move |db: &Db| campaigns::schedule::look(db, &scheduled);
+    actix_web::rt::spawn(jobs::keep("scheduled campaigns", db.clone(), look));
+    let ways = Data::from(ways);
     let workers = config.workers;
     let sets = Sets::new(db.clone(), config.sets_memory.map(|mib| mib << 20));
     actix_web::rt::spawn(ready::keep(sets.clone(), db.clone()));
@@ -200,6 +230,8 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     actix_web::rt::spawn(jobs::keep("bulk actions", db.clone(), bulk::work::look));
     actix_web::rt::spawn(jobs::keep("imports", db.clone(), imports::work::look));
     let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
+    // They send for as long as the server is there.
+    let sending = (ways, senders);
     let server = HttpServer::new(move || {
         let (db, sets, config, opened) = data.clone();
         let cookies = sessions::Cookies { db: Data::clone(&db), secure: config.secure(), key: key.clone() };
@@ -209,6 +241,8 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(sets)
             .app_data(config)
             .app_data(opened)
+            .app_data(sending.0.clone())
+            .app_data(sending.1.clone())
             .app_data(FormConfig::default().limit(256 << 10))
             .app_data(JsonConfig::default().limit(1 << 20))
             .app_data(PayloadConfig::new(1 << 20))

@@ -37,6 +37,9 @@ pub struct Config {
     #[command(flatten)]
     pub limits: Limits,
 
+    #[command(flatten)]
+    pub sending: Sending,
+
     /// Worker threads for requests [default: one per core]
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N")]
     pub workers: Option<usize>,
@@ -85,6 +88,91 @@ impl Limits {
     }
 }
 
+/// How campaigns leave. With nothing said, every message becomes a file in the outbox folder.
+#[derive(Args, Clone, Debug)]
+pub struct Sending {
+    /// Mail server for campaigns, like smtps://user:password@mail.example [default: the outbox folder]
+    #[arg(long = "smtp-url", env = "MUSTER_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+
+    /// Whom mail comes from
+    #[arg(long = "mail-from", env = "MUSTER_MAIL_FROM", default_value = Sending::FROM, value_name = "NAME <ADDRESS>")]
+    pub mail_from: String,
+
+    /// Folder for messages that have no other way to go [default: muster-outbox beside the database]
+    #[arg(long = "outbox", env = "MUSTER_OUTBOX", value_name = "FOLDER")]
+    pub outbox: Option<std::path::PathBuf>,
+
+    /// Gateway for SMS, an https address that takes signed JSON [default: the outbox folder]
+    #[arg(long = "sms-gateway", env = "MUSTER_SMS_GATEWAY", value_name = "URL")]
+    pub sms_gateway: Option<String>,
+
+    /// Gateway for WhatsApp [default: the outbox folder]
+    #[arg(long = "whatsapp-gateway", env = "MUSTER_WHATSAPP_GATEWAY", value_name = "URL")]
+    pub whatsapp_gateway: Option<String>,
+
+    /// What gateways know Muster by: it signs what they get
+    #[arg(long = "gateway-secret", env = "MUSTER_GATEWAY_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub gateway_secret: Option<String>,
+
+    /// Hosts that gateways may have although they are not public, by commas
+    #[arg(long = "gateway-hosts", env = "MUSTER_GATEWAY_HOSTS", value_name = "HOSTS", value_delimiter = ',')]
+    pub gateway_hosts: Vec<String>,
+
+    /// Most emails a minute, by all processes together [default: as fast as it goes]
+    #[arg(long = "email-rate", env = "MUSTER_EMAIL_RATE", value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub email_rate: Option<u32>,
+
+    /// Most SMS a minute
+    #[arg(long = "sms-rate", env = "MUSTER_SMS_RATE", value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub sms_rate: Option<u32>,
+
+    /// Most WhatsApp messages a minute
+    #[arg(long = "whatsapp-rate", env = "MUSTER_WHATSAPP_RATE", value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub whatsapp_rate: Option<u32>,
+
+    /// Messages that are sent side by side
+    #[arg(long = "senders", env = "MUSTER_SENDERS", default_value_t = 8, value_name = "N", value_parser = value_parser!(u32).range(1..=64))]
+    pub senders: u32,
+
+    /// Seconds before somebody who cannot be reached is tried again; each further wait is four times as long
+    #[arg(long = "retry-after", env = "MUSTER_RETRY_AFTER", default_value_t = 60, value_name = "SECONDS")]
+    pub retry_after: u32,
+
+    /// A launch asks again when it would reach so many percent more or fewer people than agreed
+    #[arg(long = "drift", env = "MUSTER_DRIFT", default_value_t = 20, value_name = "PERCENT")]
+    pub drift: u32,
+
+    /// From so many percent of all customers on, the number of people has to be typed to send
+    #[arg(long = "typed-share", env = "MUSTER_TYPED_SHARE", default_value_t = 50, value_name = "PERCENT")]
+    pub typed_share: u32,
+}
+
+impl Sending {
+    const FROM: &str = "Muster <muster@localhost.localdomain>";
+}
+
+impl Default for Sending {
+    fn default() -> Sending {
+        Sending {
+            smtp_url: None,
+            mail_from: Sending::FROM.into(),
+            outbox: None,
+            sms_gateway: None,
+            whatsapp_gateway: None,
+            gateway_secret: None,
+            gateway_hosts: Vec::new(),
+            email_rate: None,
+            sms_rate: None,
+            whatsapp_rate: None,
+            senders: 8,
+            retry_after: 60,
+            drift: 20,
+            typed_share: 50,
+        }
+    }
+}
+
 /// What serves when nothing was configured.
 impl Default for Config {
     fn default() -> Config {
@@ -94,6 +182,7 @@ impl Default for Config {
             data_dir: None,
             upload_limit: 1024,
             limits: Limits::default(),
+            sending: Sending::default(),
             workers: None,
             sets_memory: None,
             log_json: false,
@@ -110,6 +199,7 @@ impl Config {
             data_dir: None,
             upload_limit: 1024,
             limits: Limits::default(),
+            sending: Sending::default(),
             workers: None,
             sets_memory: None,
             log_json: false,

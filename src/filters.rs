@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`fields`], [`operators`] | the two tables: what may be asked of what |
 //! | `texts`, `numbers`, `times` | what an operator [`wanted`] of one value |
-//! | `taggings`, `consents`, `segments`, `purchases` | what it asks of a table of its own |
+//! | `taggings`, `consents`, `segments`, `campaigns`, `purchases` | what it asks of a table of its own |
 //! | [`ask`] | yes/no algebra over those, and the one expression it becomes |
 //! | [`sets`], [`waterfall`] | answers as sets, and the figures beside each row |
 //! | [`whom`] | all who match, or the ticked ones: what is done with many is done with these |
@@ -21,6 +21,7 @@
 pub mod ask;
 pub mod asked;
 pub mod builder;
+mod campaigns;
 pub mod caret;
 mod consents;
 pub mod fields;

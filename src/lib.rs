@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod app;
 pub mod bulk;
+pub mod campaigns;
 pub mod cli;
 pub mod config;
 pub mod custom_fields;

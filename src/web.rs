@@ -15,6 +15,7 @@ pub mod htmx;
 pub mod problems;
 pub mod stream;
 pub mod theme;
+pub mod tls;
 pub mod toast;
 
 pub use chrome::{Chrome, Icon, May, Shortcut, Viewer, icon};

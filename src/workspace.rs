@@ -3,7 +3,9 @@
 
 pub mod pages;
 
-use crate::db::{Conn, schema::settings};
+use crate::db::{Conn, dialect, schema::settings};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
@@ -85,6 +87,25 @@ impl Workspace {
     pub fn clock(&self) -> Clock {
         Clock { now: Utc::now(), zone: self.zone }
     }
+}
+
+/// A secret of 32 bytes that is kept among the settings, if it was made.
+pub fn secret(name: &str, conn: &mut Conn) -> QueryResult<Option<[u8; 32]>> {
+    let kept: Option<String> = settings::table.find(name).select(settings::value).first(conn).optional()?;
+    Ok(kept.and_then(|kept| BASE64_STANDARD.decode(kept).ok()).and_then(|bytes| bytes.try_into().ok()))
+}
+
+/// Makes it, unless it is there.
+pub fn make_secret(name: &str, conn: &mut Conn) -> QueryResult<()> {
+    dialect::one_at_a_time(conn, dialect::Queue::Settings)?;
+    if secret(name, conn)?.is_some() {
+        return Ok(());
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| diesel::result::Error::SerializationError(error.to_string().into()))?;
+    diesel::delete(settings::table.find(name)).execute(conn)?;
+    let row = (settings::key.eq(name), settings::value.eq(BASE64_STANDARD.encode(bytes)));
+    diesel::insert_into(settings::table).values(row).execute(conn).map(drop)
 }
 
 /// A time zone as people type it.

@@ -20,6 +20,7 @@ fn client(headers: &[(&'static str, &str)]) -> anyhow::Result<Client> {
     for (name, value) in headers {
         all.insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
     }
+    muster::web::tls::choose();
     let client = Client::builder().cookie_store(true).default_headers(all).timeout(PATIENCE);
     Ok(client.redirect(reqwest::redirect::Policy::none()).build()?)
 }

@@ -19,6 +19,10 @@ impl Mistakes {
         })
     }
 
+    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, words: impl Into<String>) {
+        self.0.push((field.into(), words.into()));
+    }
+
     pub fn and(mut self, others: Mistakes) -> Mistakes {
         self.0.extend(others.0);
         self

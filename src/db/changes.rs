@@ -35,6 +35,8 @@ pub mod source {
     /// What segments ask, which no condition reads: sets know the filters behind a filter by what they ask. `key` is the
     /// segment, the customers everybody.
     pub const SEGMENTS: i16 = 8;
+    /// Whose message was sent or failed, and who clicked unsubscribe. `key` is the campaign.
+    pub const CAMPAIGN_RECIPIENTS: i16 = 9;
 }
 
 /// As a key without customers: the whole table was emptied. As the mask of customers: their rows came or went.

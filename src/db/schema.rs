@@ -133,6 +133,26 @@ diesel::joinable!(taggings -> customers (customer_id));
 diesel::joinable!(tag_aliases -> tags (tag_id));
 diesel::joinable!(tags -> tag_families (family_id));
 diesel::joinable!(segment_members -> segments (segment_id));
+diesel::table! { campaigns (id) {
+    id -> BigInt, name -> Text, channel -> Text, subject -> Text, body -> Text, html -> Text, audience -> Text,
+    state -> Text, version -> BigInt, actor -> Text, agent_id -> Nullable<BigInt>,
+    created_at -> Timestamp, updated_at -> Timestamp, approved -> Nullable<BigInt>, send_at -> Nullable<Timestamp>,
+    why -> Nullable<Text>, launched_at -> Nullable<Timestamp>, launched_by -> Nullable<Text>, receipt -> Nullable<Text>,
+    finished_at -> Nullable<Timestamp>,
+} }
+diesel::table! { campaign_recipients (campaign_id, customer_id) {
+    campaign_id -> BigInt, customer_id -> BigInt, name -> Nullable<Text>, address -> Nullable<Text>, status -> Text,
+    reason -> Nullable<Text>, said -> Nullable<Text>, attempts -> BigInt, due_at -> Timestamp,
+    held_by -> Nullable<Text>, held_until -> Nullable<Timestamp>, settled_at -> Nullable<Timestamp>,
+    unsubscribed_at -> Nullable<Timestamp>,
+} }
+diesel::table! { campaign_attempts (campaign_id, customer_id, attempt, at) {
+    campaign_id -> BigInt, customer_id -> BigInt, attempt -> BigInt, at -> Timestamp, outcome -> Text, said -> Text,
+} }
+diesel::table! { suppressions (channel, address) {
+    channel -> Text, address -> Text, reason -> Text, at -> Timestamp, campaign_id -> Nullable<BigInt>,
+} }
+diesel::table! { channel_pace (channel) { channel -> Text, next_at -> Timestamp, } }
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
     sessions,
@@ -164,4 +184,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_corrections,
     bulk_actions,
     bulk_items,
+    campaigns,
+    campaign_recipients,
+    campaign_attempts,
+    suppressions,
+    channel_pace,
 );

@@ -8,6 +8,7 @@
 //! what it reads, so that a set of its answers can be kept true.
 
 use super::Predicate;
+use super::campaigns::Reached;
 use super::consents::Said;
 use super::fields::Column;
 use super::purchases::Bought;
@@ -16,7 +17,9 @@ use super::taggings::Tagged;
 use super::wanted::Wanted;
 use crate::db::Conn;
 use crate::db::nodes::{Among, Gathered, GatheredFrom, Has, On, gathered};
-use crate::db::schema::{consents, custom_values, customers, purchases, segment_members, taggings};
+use crate::db::schema::{
+    campaign_recipients, consents, custom_values, customers, purchases, segment_members, taggings,
+};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -33,6 +36,8 @@ pub enum Source {
     Consents(Said),
     /// A static segment has her.
     Members(i64),
+    /// What became of a message to her. The rows outlive her, so an id may be nobody's.
+    Campaigns(Reached),
     /// Of a custom field.
     Values(i64, Wanted),
     /// One purchase is all of this.
@@ -52,6 +57,9 @@ impl Source {
             }
             Source::Consents(said) => Box::new(Has { table: "consents", condition: said.on(), least: 1 }),
             Source::Members(id) => Box::new(Has { table: "segment_members", condition: member(*id), least: 1 }),
+            Source::Campaigns(reached) => {
+                Box::new(Has { table: "campaign_recipients", condition: reached.on(), least: 1 })
+            }
             Source::Values(field, wanted) => {
                 Box::new(Has { table: "custom_values", condition: wanted.custom(*field, now), least: 1 })
             }
@@ -95,6 +103,7 @@ impl Source {
             }
             Source::Consents(said) => gathered!(consents.customer_id, said.on()),
             Source::Members(id) => gathered!(segment_members.customer_id, member(*id)),
+            Source::Campaigns(reached) => gathered!(campaign_recipients.customer_id, reached.on()),
             Source::Values(field, wanted) => gathered!(custom_values.customer_id, wanted.custom(*field, now)),
             Source::Purchases(bought) => {
                 gathered!(purchases.customer_id, bought.expression(&|one| one.on(now)))
@@ -115,7 +124,9 @@ impl Source {
                 bought.each(&mut |one| passed.extend(one.passed(from, to).map(Ask::One)));
                 (!passed.is_empty()).then_some(Source::Purchases(Ask::Any(passed)))
             }
-            Source::Anyone | Source::Consents(_) | Source::Members(_) | Source::Values(..) => None,
+            Source::Anyone | Source::Consents(_) | Source::Members(_) | Source::Campaigns(_) | Source::Values(..) => {
+                None
+            }
         }
     }
 }

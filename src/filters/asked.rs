@@ -85,6 +85,21 @@ impl Asked<'_> {
         }
     }
 
+    /// The id of a campaign, `None` for any of them; names as for tags.
+    pub fn campaign(&self, hole: usize) -> Result<Option<i64>, String> {
+        if let Some(Part::Any) = self.parts.get(hole) {
+            return Ok(None);
+        }
+        let term = self.one(hole).ok_or_else(|| format!("Choose a campaign, or any. {NOTHING}"))?;
+        match (term.id, term.text.trim()) {
+            (Some(id), _) => Ok(Some(id)),
+            (None, name) if name.starts_with('#') => {
+                Err(format!("Campaign {name} was deleted. Choose another. {NOTHING}"))
+            }
+            (None, name) => Err(format!("There is no campaign “{name}”. Choose another. {NOTHING}")),
+        }
+    }
+
     /// A whole number from 0 on.
     pub fn number(&self, hole: usize) -> Result<u32, String> {
         let typed = self.one(hole).ok_or_else(|| format!("Say how many, for example 90. {NOTHING}"))?.text.trim();

@@ -9,7 +9,7 @@ use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, MOST_CONDITIONS, Part, Rule, Unit};
 use super::sentence::{Bit, bits};
 use super::sets::Snapshot;
-use super::{Filter, Mistake, times, values, waterfall, without_value};
+use super::{Filter, Mistake, campaigns, times, values, waterfall, without_value};
 use crate::db::schema::tags;
 use crate::filters::asked::Asked;
 use askama::Template;
@@ -352,6 +352,7 @@ impl Pen<'_, '_> {
             let option = |word: &str| (word.to_string(), word.to_string());
             let part = condition.parts.get(index);
             let value = match part {
+                part if matches!(piece, Piece::One(_, Input::Campaign)) => campaigns::typed(part),
                 Some(Part::One(Some(term))) => term.text.clone(),
                 _ => String::new(),
             };
@@ -418,11 +419,12 @@ impl Pen<'_, '_> {
     }
 }
 
-/// Which values can be offered while typing: tags and segments by name, and fields with few different values.
+/// Which values can be offered while typing: tags, segments and campaigns by name, and fields with few different values.
 fn suggest(field: &Field, input: Input) -> Option<String> {
     match input {
         Input::Tag => Some("tags".into()),
         Input::Segment => Some("segments".into()),
+        Input::Campaign => Some("campaigns".into()),
         Input::Text if values::OFFERED.contains(&field.key.as_str()) => Some(field.key.clone()),
         Input::Text if field.is_custom() && !field.is(YES_NO) => Some(field.key.clone()),
         _ => None,

@@ -21,28 +21,29 @@ pub type Typed<T, S> = Box<dyn BoxableExpression<T, Backend, SqlType = Nullable<
 
 /// The type of a field decides its operators (SPEC 2.2). Each is one bit, so that an operator can name several.
 pub mod types {
-    pub const TEXT: u16 = 1;
-    pub const EMAIL: u16 = 1 << 1;
-    pub const PHONE: u16 = 1 << 2;
-    pub const COUNTRY: u16 = 1 << 3;
+    pub const TEXT: u32 = 1;
+    pub const EMAIL: u32 = 1 << 1;
+    pub const PHONE: u32 = 1 << 2;
+    pub const COUNTRY: u32 = 1 << 3;
     /// Everything that is compared as text.
-    pub const TEXTS: u16 = TEXT | EMAIL | PHONE | COUNTRY;
-    pub const TIME: u16 = 1 << 4;
-    pub const TAGS: u16 = 1 << 5;
-    pub const CONSENT: u16 = 1 << 6;
-    pub const EVERYONE: u16 = 1 << 7;
-    pub const NUMBER: u16 = 1 << 8;
+    pub const TEXTS: u32 = TEXT | EMAIL | PHONE | COUNTRY;
+    pub const TIME: u32 = 1 << 4;
+    pub const TAGS: u32 = 1 << 5;
+    pub const CONSENT: u32 = 1 << 6;
+    pub const EVERYONE: u32 = 1 << 7;
+    pub const NUMBER: u32 = 1 << 8;
     /// Minor units of the workspace's currency.
-    pub const MONEY: u16 = 1 << 9;
-    pub const NUMBERS: u16 = NUMBER | MONEY;
-    pub const SEGMENTS: u16 = 1 << 10;
+    pub const MONEY: u32 = 1 << 9;
+    pub const NUMBERS: u32 = NUMBER | MONEY;
+    pub const SEGMENTS: u32 = 1 << 10;
     /// A calendar day without a time.
-    pub const DATE: u16 = 1 << 11;
+    pub const DATE: u32 = 1 << 11;
     /// Everything that calendar words can be asked of.
-    pub const DATES: u16 = TIME | DATE;
-    pub const YES_NO: u16 = 1 << 12;
-    pub const CHOICE: u16 = 1 << 13;
-    pub const PURCHASES: u16 = 1 << 14;
+    pub const DATES: u32 = TIME | DATE;
+    pub const YES_NO: u32 = 1 << 12;
+    pub const CHOICE: u32 = 1 << 13;
+    pub const PURCHASES: u32 = 1 << 14;
+    pub const CAMPAIGNS: u32 = 1 << 15;
 }
 
 /// Whose fields a condition may name: a customer's, or those of one purchase inside `purchases any where (…)`.
@@ -102,7 +103,7 @@ pub struct Field {
     pub label: String,
     /// As in the sentence: "created in the last 90 days".
     pub spoken: String,
-    pub kind: u16,
+    pub kind: u32,
     pub place: Place,
     /// What a choice field offers.
     pub choices: Vec<String>,
@@ -110,7 +111,7 @@ pub struct Field {
     pub gone: bool,
 }
 
-struct Row(&'static str, &'static str, &'static str, u16, Place);
+struct Row(&'static str, &'static str, &'static str, u32, Place);
 
 use types::*;
 
@@ -148,6 +149,7 @@ static CUSTOMER: &[Row] = &[
     Row("created_at", "Created", "created", TIME, own!(Time created_at)),
     Row("updated_at", "Updated", "updated", TIME, own!(Time updated_at)),
     Row("last_seen_at", "Last seen", "last seen", TIME, own!(Time last_seen_at)),
+    Row("campaigns", "Campaigns", "campaigns", CAMPAIGNS, Place::Elsewhere),
     Row("purchases", "Purchases", "purchases", PURCHASES, Place::Elsewhere),
     Row("purchase_count", "Number of purchases", "number of purchases", NUMBER, own!(Number purchase_count)),
     Row("total_spent", "Total spent", "total spent", MONEY, own!(Number total_spent)),
@@ -202,7 +204,7 @@ impl Field {
         Arc::new(Field { key, label, spoken, kind: 0, place: Place::Elsewhere, choices: Vec::new(), gone: false })
     }
 
-    pub fn is(&self, types: u16) -> bool {
+    pub fn is(&self, types: u32) -> bool {
         self.kind & types != 0
     }
 

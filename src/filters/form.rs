@@ -6,9 +6,10 @@
 //! `p1.0:0` a pasted column of values. Where a condition holds a filter of its own (`purchases any where`), `k1.0` joins
 //! the rows of that. Paths only say order and nesting; gaps do no harm.
 
+use super::campaigns;
 use super::fields::types::CONSENT;
 use super::fields::{Field, Fields, Scope};
-use super::operators::{Operator, Piece};
+use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Join, Part, Rule, Term, Unit};
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -265,12 +266,12 @@ impl Reader<'_> {
 }
 
 fn kind(hole: &Piece) -> &'static str {
-    use super::operators::Input;
     match hole {
         Piece::One(_, input) | Piece::Many(input) => match input {
             Input::Text => "text",
             Input::Tag => "tag",
             Input::Segment => "segment",
+            Input::Campaign => "campaign",
             Input::Number | Input::Decimal => "number",
             Input::When => "when",
         },
@@ -301,6 +302,7 @@ fn part(hole: &Piece, values: &[&str], pasted: &str) -> Part {
         Piece::Word(list) => {
             list.iter().find(|known| filled().next() == Some(**known)).map_or(Part::One(None), |word| Part::Word(word))
         }
+        Piece::One(_, Input::Campaign) => filled().next_back().map_or(Part::One(None), campaigns::read),
         _ => Part::One(filled().next_back().map(Term::text)),
     }
 }

@@ -1,6 +1,8 @@
-//! The JSON form: what the API and the database hold (SPEC 2.4). Tags go by id; names are accepted on input.
+//! The JSON form: what the API and the database hold (SPEC 2.4). Tags, segments and campaigns go by id; names are
+//! accepted on input.
 
 use super::Mistake;
+use super::campaigns;
 use super::fields::{Fields, Scope, nearest};
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Join, Part, Rule, Term, Unit};
@@ -81,6 +83,7 @@ impl Reader<'_> {
             parts.push(match hole {
                 Piece::One(name, input) => match at(index, name) {
                     Value::Null => Part::One(None),
+                    Value::String(word) if *input == Input::Campaign && campaigns::is_any(word) => Part::Any,
                     Value::Array(list) if list.len() == 1 => {
                         Part::One(Some(term(&list[0], *input).ok_or_else(|| wrong("one value"))?))
                     }
@@ -126,9 +129,11 @@ fn term(json: &Value, input: Input) -> Option<Term> {
         Value::String(text) if text.contains('\0') => None,
         Value::String(text) => Some(Term::text(text.clone())),
         Value::Number(number) => Some(match (input, number.as_i64()) {
-            (Input::Tag | Input::Segment, Some(id)) => Term { text: String::new(), id: Some(id) },
+            (Input::Tag | Input::Segment | Input::Campaign, Some(id)) => Term { text: String::new(), id: Some(id) },
             _ => Term::text(number.to_string()),
         }),
+        // So is written one that is called any.
+        Value::Object(object) if input == Input::Campaign && object.len() == 1 => term(object.get("campaign")?, input),
         Value::Bool(answer) => Some(Term::text(answer.to_string())),
         _ => None,
     }
@@ -162,7 +167,13 @@ fn value(operator: &Operator, parts: &[Part]) -> Option<Value> {
             let number = term.text.parse::<u32>().ok().filter(|number| number.to_string() == term.text);
             number.map_or_else(|| term.text.clone().into(), Value::from)
         }
+        (Piece::One(_, Input::Campaign), Part::One(Some(term)))
+            if term.id.is_none() && campaigns::is_any(&term.text) =>
+        {
+            json!({ "campaign": term.text })
+        }
         (_, Part::One(Some(term))) => reference(term),
+        (_, Part::Any) => campaigns::ANY.into(),
         (_, Part::One(None)) => Value::Null,
         (_, Part::Many(terms)) if terms.is_empty() => Value::Null,
         (_, Part::Many(terms)) => terms.iter().map(reference).collect(),

@@ -1,7 +1,8 @@
-//! Looks up the names in a rule. Afterwards each tag and segment carries its id and the name it has now, or no id if it
+//! Looks up the names in a rule. Afterwards each tag, segment and campaign carries its id and the name it has now, or no id if it
 //! is gone.
 
 use super::Known;
+use super::campaigns::Campaigns;
 use super::fields::{self, Fields};
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Rule, Term};
@@ -21,7 +22,7 @@ fn input(condition: &Condition, hole: usize) -> Option<Input> {
     }
 }
 
-/// `#12` stands for a tag or segment that has no name any more.
+/// `#12` stands for a tag, segment or campaign that has no name any more.
 pub fn numbered(text: &str) -> Option<i64> {
     text.trim().strip_prefix('#')?.parse().ok()
 }
@@ -71,14 +72,17 @@ pub fn resolve(rules: &mut [Rule], instead: Option<&segments::Instead>, conn: &m
     let mut looks = Looks::at(rules, Input::Tag);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Tag));
     let tags = Tags::load(&looks, conn)?;
+    let mut looks = Looks::at(rules, Input::Campaign);
+    segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Campaign));
+    let campaigns = Campaigns::load(&looks, conn)?;
     let names = segments.clone();
     let behind = segments.values_mut().filter_map(segments::Named::rule_mut);
     for rule in rules.iter_mut().chain(behind) {
         tags.name(rule);
-        rule.each_term_mut(&mut |condition, hole, term| {
-            if input(condition, hole) == Some(Input::Segment) {
-                segments::name(term, &names);
-            }
+        rule.each_term_mut(&mut |condition, hole, term| match input(condition, hole) {
+            Some(Input::Segment) => segments::name(term, &names),
+            Some(Input::Campaign) => campaigns.name(term),
+            _ => {}
         });
     }
     let nearest = nearest(rules, conn)?;

@@ -9,7 +9,7 @@ use super::asked::Asked;
 use super::fields::types::*;
 use super::fields::{Field, Fields, Place, Scope};
 use super::wanted::Wanted;
-use super::{consents, numbers, purchases, segments, taggings, texts, times};
+use super::{campaigns, consents, numbers, purchases, segments, taggings, texts, times};
 use crate::filters::ask::Source;
 
 /// What a value in a hole is, so that it can be looked up, checked and given a fitting input.
@@ -19,6 +19,8 @@ pub enum Input {
     Text,
     Tag,
     Segment,
+    /// A campaign by name, or the word `any`.
+    Campaign,
     Number,
     /// A number that may have decimals and a sign.
     Decimal,
@@ -63,7 +65,7 @@ pub struct Operator {
     /// As in JSON: the words joined by `_`, or as SPEC 2.4 names it.
     pub key: &'static str,
     /// The types of field it is for.
-    pub kinds: u16,
+    pub kinds: u32,
     pub pattern: &'static [Piece],
     /// The sentence: `{f}` is the field's spoken name, `{0}`, `{1}` … its parts.
     pub say: &'static str,
@@ -71,7 +73,7 @@ pub struct Operator {
 }
 
 const fn row(
-    kinds: u16,
+    kinds: u32,
     key: &'static str,
     pattern: &'static [Piece],
     say: &'static str,
@@ -81,7 +83,7 @@ const fn row(
 }
 
 const fn asks(
-    kinds: u16,
+    kinds: u32,
     key: &'static str,
     pattern: &'static [Piece],
     say: &'static str,
@@ -91,7 +93,7 @@ const fn asks(
 }
 
 const fn not(
-    kinds: u16,
+    kinds: u32,
     key: &'static str,
     pattern: &'static [Piece],
     say: &'static str,
@@ -104,13 +106,14 @@ use Piece::{Days, Inner, Many, One, Unit, Word, Words as W};
 
 const FILLED: fn(&Asked) -> Result<Wanted, String> = |_| Ok(Wanted::Filled);
 /// Whatever can be empty.
-const VALUES: u16 = TEXTS | NUMBERS | DATES | YES_NO | CHOICE;
+const VALUES: u32 = TEXTS | NUMBERS | DATES | YES_NO | CHOICE;
 
 const VALUE: Piece = One("value", Input::Text);
 const WHEN: Piece = One("value", Input::When);
 const AMOUNT: Piece = One("value", Input::Decimal);
 const N: Piece = One("n", Input::Number);
 const TAG: Piece = One("tag", Input::Tag);
+const CAMPAIGN: Piece = One("campaign", Input::Campaign);
 
 /// Who may have tagged, as SPEC 2.2 names them.
 pub const TAGGERS: &[&str] = &["agent", "import", "campaign", "API"];
@@ -150,6 +153,12 @@ pub static OPERATORS: &[Operator] = &[
     asks(SEGMENTS, "in_any_of", &[W("in any of"), Many(Input::Segment)], "in {0}", segments::in_any_of),
     asks(SEGMENTS, "in_all_of", &[W("in all of"), Many(Input::Segment)], "in all of {0&}", segments::in_all_of),
     not(SEGMENTS, "in_none_of", &[W("in none of"), Many(Input::Segment)], "not in {0}", "in_any_of"),
+
+    // Campaigns
+    asks(CAMPAIGNS, "was_sent", &[W("was sent"), CAMPAIGN], "sent {0}", campaigns::was_sent),
+    not(CAMPAIGNS, "was_not_sent", &[W("was not sent"), CAMPAIGN], "not sent {0}", "was_sent"),
+    asks(CAMPAIGNS, "failed", &[W("failed"), CAMPAIGN], "with a failed sending of {0}", campaigns::failed),
+    asks(CAMPAIGNS, "clicked_unsubscribe", &[W("clicked unsubscribe"), CAMPAIGN], "who clicked unsubscribe in {0}", campaigns::clicked_unsubscribe),
 
     // Consent
     asks(CONSENT, "is_opted_in", &[W("is opted in")], "opted in to {f}", consents::opted_in),

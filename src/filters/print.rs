@@ -71,6 +71,7 @@ pub fn print_condition(condition: &Condition) -> String {
                     [term] => spell(term),
                     terms => format!("({})", terms.iter().map(spell).collect::<Vec<_>>().join(", ")),
                 },
+                Some(Part::Any) => super::campaigns::ANY.into(),
                 Some(Part::Unit(unit)) => unit.after(&count).to_string(),
                 Some(Part::Word(word)) => word.to_string(),
                 Some(Part::Inner(rule)) => format!("({})", print(rule)),

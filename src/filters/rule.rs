@@ -87,6 +87,8 @@ impl Term {
 pub enum Part {
     /// `None` is a value not filled in yet, written `?`.
     One(Option<Term>),
+    /// Whichever there is, instead of one by name: any campaign.
+    Any,
     /// Empty is not filled in yet.
     Many(Vec<Term>),
     Unit(Unit),

@@ -129,6 +129,7 @@ impl Said {
                 });
                 self.push(&format!("\u{200b}{}", unit.after(count.unwrap_or_default())).replace('\u{200b}', ""), true)
             }
+            Some(Part::Any) => self.push(super::campaigns::ANY_OF_THEM, true),
             Some(Part::Word(word)) => self.push(word, true),
             Some(Part::Inner(rule)) => match &**rule {
                 rule if rule.is_empty() => self.push("…", true),

@@ -14,7 +14,7 @@
 
 use super::Mistake;
 use super::fields::{Field, Fields, Scope, nearest};
-use super::operators::{Operator, Piece};
+use super::operators::{Input as Hole, Operator, Piece};
 use super::rule::{Condition, DEEPEST, Join, Part, Rule, Term, Unit};
 use winnow::ascii::multispace0;
 use winnow::combinator::{alt, delimited, preceded, repeat};
@@ -355,6 +355,10 @@ impl Reader<'_> {
                     self.next();
                 }
                 Piece::Inner => parts.push(Part::Inner(Box::new(self.inner()?))),
+                Piece::One(_, Hole::Campaign) if self.is(super::campaigns::ANY) => {
+                    self.next();
+                    parts.push(Part::Any);
+                }
                 Piece::One(..) => parts.push(Part::One(self.value()?)),
                 Piece::Many(_) => parts.push(Part::Many(self.list()?)),
                 Piece::Unit => match self.word().map(|word| (Unit::parse(word), word)) {

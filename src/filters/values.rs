@@ -1,6 +1,8 @@
-//! Values to offer while a person types into the builder: tags by name, and what is there in fields with few values.
+//! Values to offer while a person types into the builder: tags, segments and campaigns by name, and what is there in fields with few values.
 
+use super::campaigns::{self, ANY, ANY_OF_THEM, Campaigns};
 use super::fields::{Fields, Place, Scope, countries};
+use super::rule::{Part, Term};
 use super::sets::Snapshot;
 use super::texts::literal;
 use crate::db::Conn;
@@ -49,6 +51,16 @@ pub fn fitting(field: &str, typed: &str, now: NaiveDateTime, at: &mut Snapshot) 
             let wanted = fold(typed);
             let fits = rows.into_iter().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
             Ok(fits.map(|name| Offer { value: name.clone(), label: name, colour: None, customers: None }).collect())
+        }
+        "campaigns" => {
+            let known = Campaigns::all(conn)?;
+            let wanted = fold(typed);
+            let fits = known.names().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
+            let any = Some((ANY.to_string(), ANY_OF_THEM)).filter(|(_, label)| label.contains(&wanted));
+            let named = fits.map(|name| (campaigns::typed(Some(&Part::One(Some(Term::text(name))))), name));
+            let offer =
+                |(value, label): (String, &str)| Offer { value, label: label.into(), colour: None, customers: None };
+            Ok(any.into_iter().chain(named).map(offer).collect())
         }
         "country" => {
             let wanted = fold(typed);

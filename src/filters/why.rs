@@ -2,7 +2,8 @@
 //! conditions that decided.
 
 use super::Filter;
-use super::fields::types::{CONSENT, EVERYONE, MONEY, PURCHASES, SEGMENTS, TAGS};
+use super::campaigns;
+use super::fields::types::{CAMPAIGNS, CONSENT, EVERYONE, MONEY, PURCHASES, SEGMENTS, TAGS};
 use super::fields::{Field, Place};
 use super::rule::{Condition, Join, Part, Rule};
 use super::sentence::{self, Bit};
@@ -120,6 +121,9 @@ impl Asking<'_> {
     fn value(&mut self, condition: &Condition) -> QueryResult<String> {
         if condition.field.is(SEGMENTS) {
             return self.segments(condition);
+        }
+        if condition.field.is(CAMPAIGNS) {
+            return campaigns::told(self.facts.customer.id, condition, self.conn);
         }
         let own = self.own(&condition.field);
         if !condition.field.is(PURCHASES) || self.facts.customer.purchase_count == 0 {

@@ -46,6 +46,7 @@ pub struct May {
     pub manage_tags: bool,
     pub share_segments: bool,
     pub bulk: bool,
+    pub campaigns: bool,
     pub export: bool,
     pub import: bool,
     pub administer: bool,

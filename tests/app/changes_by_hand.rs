@@ -202,6 +202,8 @@ fn what_postgresql_truncates_is_everybodys() {
             ("segment_members", vec![SEGMENT_MEMBERS]),
             ("custom_values", vec![CUSTOM_VALUES]),
             ("purchases", vec![PURCHASES]),
+            ("campaign_recipients", vec![CAMPAIGN_RECIPIENTS]),
+            ("campaigns CASCADE", vec![CAMPAIGN_RECIPIENTS]),
             ("tags CASCADE", vec![TAGGINGS]),
             ("segments CASCADE", vec![SEGMENT_MEMBERS, SEGMENTS]),
             ("customers CASCADE", vec![CUSTOMERS, TAGGINGS, CONSENTS, SEGMENT_MEMBERS, CUSTOM_VALUES, PURCHASES]),

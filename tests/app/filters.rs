@@ -8,7 +8,7 @@
 //! | Di | no tags, a city of two spaces, never seen, opted in |
 //! | Eva | ` vip `, 100%_sure, seen in December, opted in |
 
-use crate::support::{audiences, clock, for_each_database, world_with_fields};
+use crate::support::{audiences, clock, for_each_database, mailings, world_with_fields};
 use diesel::prelude::*;
 use muster::custom_fields::{CustomField, Kind};
 use muster::db::schema::customers;
@@ -138,6 +138,15 @@ pub const EXAMPLES: &[Example] = &[
     example("last_purchase_at is empty",                              "Di"),
     example("first_purchase_at is empty",                             "Di"),
 
+    example("campaigns was sent \"Autumn\"",                           "Ana, Cy"),
+    example("campaigns was not sent \"Autumn\"",                       "Bo, Di, Eva"),       // Di waits, Eva was left out
+    example("campaigns was sent any",                                 "Ana, Cy, Di"),
+    example("campaigns was not sent any",                             "Bo, Eva"),
+    example("campaigns failed Winter",                                "Ana"),
+    example("campaigns failed any",                                   "Ana, Bo"),
+    example("campaigns clicked unsubscribe \"Autumn\"",                "Cy"),
+    example("campaigns clicked unsubscribe any",                      "Cy, Eva"),           // whatever became of the message
+
     // The rows of SPEC 3: plan is text, spend a number, and nobody's zero is nobody's nothing.
     example("plan is pro",                                            "Ana, Di, Eva"),
     example("custom.plan is not pro",                                 "Bo, Cy"),
@@ -238,8 +247,9 @@ fn matching(filter: &Filter, conn: &mut Conn) -> Result<String, Trouble> {
 #[test]
 fn every_example_selects_who_it_says() {
     for_each_database(|db| {
-        world_with_fields(&db);
+        let people = world_with_fields(&db);
         audiences(&db);
+        mailings(&people, &db);
         for Example { asked, who: expected } in EXAMPLES {
             assert_eq!(&who(asked, &db), expected, "{asked}");
         }
@@ -284,8 +294,9 @@ fn a_negative_is_everybody_its_positive_is_not() {
     let twins = twins();
     assert!(twins.len() > 10, "{} pairs", twins.len());
     for_each_database(|db| {
-        world_with_fields(&db);
+        let people = world_with_fields(&db);
         audiences(&db);
+        mailings(&people, &db);
         for (positive, negative) in &twins {
             db.read_now::<_, Trouble>(|conn| {
                 let mut names = |rule: &Rule| -> Result<Vec<String>, Trouble> {
@@ -318,6 +329,8 @@ fn a_filter_that_makes_no_sense_selects_nobody_and_says_why() {
             "purchases none where (product is ?)",
             "purchases none where (amount > ten)",
             "spend != many",
+            "campaigns was not sent \"no such campaign\"",
+            "campaigns was not sent ?",
         ] {
             db.read_now::<_, Trouble>(|conn| {
                 let rule = read(asked);

@@ -20,6 +20,8 @@ pub struct Person {
     pub purchases: Vec<Purchase>,
     /// Static segments she is in.
     pub member_of: HashSet<&'static str>,
+    /// By campaign: what became of the message, and whether she clicked unsubscribe.
+    pub messages: HashMap<&'static str, (&'static str, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,6 +100,20 @@ impl Oracle {
                     "in_any_of" => values.iter().any(within),
                     "in_all_of" => values.iter().all(within),
                     _ => !values.iter().any(within),
+                }
+            }
+            "campaigns" => {
+                let any = condition.parts == [Part::Any];
+                let is = |test: &dyn Fn(&str, bool) -> bool| {
+                    let mut meant = who.messages.iter().filter(|(name, _)| any || values.contains(name));
+                    meant.any(|(_, (status, left))| test(status, *left))
+                };
+                match op {
+                    "was_sent" => is(&|status, _| status == "sent"),
+                    "was_not_sent" => !is(&|status, _| status == "sent"),
+                    "failed" => is(&|status, _| status == "failed"),
+                    "clicked_unsubscribe" => is(&|_, left| left),
+                    other => panic!("campaigns {other}"),
                 }
             }
             "purchases" => {

@@ -52,7 +52,10 @@ pub fn condition(scope: Scope, words: &impl Words, dice: &mut Rng) -> Rule {
         let mut parts: Vec<Part> = operator
             .holes()
             .map(|piece| match piece {
-                Piece::One(_, input) => Part::One(Some(Term::text(words.term(field, *input, dice)))),
+                Piece::One(_, input) => match words.term(field, *input, dice) {
+                    any if *input == Input::Campaign && any == "any" => Part::Any,
+                    text => Part::One(Some(Term::text(text))),
+                },
                 Piece::Many(input) => {
                     let mut terms: Vec<Term> =
                         (0..dice.usize(1..4)).map(|_| Term::text(words.term(field, *input, dice))).collect();

@@ -3,14 +3,14 @@
 
 use crate::oracle::{Oracle, Person, Purchase, Tagged};
 use crate::random_filters::{Words, condition, pick, tree};
-use crate::support::for_each_database;
+use crate::support::{campaign, for_each_database, recipient};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use fastrand::Rng;
 use muster::agents::Caller;
 use muster::custom_fields::{self, CustomField};
 use muster::customers::{Channel, Consent, Customer, Draft, clean, set_consent};
-use muster::db::schema::customers;
+use muster::db::schema::{campaigns, customers};
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::builder::Builder;
 use muster::filters::fields::{Field, Fields, Scope};
@@ -29,6 +29,7 @@ const PRODUCTS: [&str; 4] = ["Boots", "Winter Hat", "100% Wool", "boots_old"];
 const CITIES: [&str; 6] = ["São Paulo", "sao paulo", "Göteborg", "100%_sure", "New York", "York"];
 const NAMES: [&str; 6] = ["Ana Brandt", "ANA", "Zoë O'Brien", "Bo", "Señor _", "ß"];
 const PLANS: [&str; 4] = ["pro", "Pro", "free", "énterprise"];
+const CAMPAIGNS: [&str; 3] = ["Autumn", "Any way", "Any"];
 const DYNAMIC: [(&str, &str); 3] = [
     ("VIPs", "tags contains VIP"),
     ("Quiet VIPs", "segments in any of VIPs and last_purchase_at not in the last 30 days"),
@@ -97,6 +98,9 @@ fn world(number: usize, many: usize, dice: &mut Rng, conn: &mut Conn) -> Result<
         segments.insert(name, rule.clone());
         Segment::create(&wish(name, Kind::Dynamic, Some(rule)), &caller, conn, &clock).expect("a segment");
     }
+    for name in CAMPAIGNS {
+        campaign(name, conn);
+    }
     let mut people = Vec::new();
     for number in 0..many {
         let person = person(number, &clock, dice);
@@ -156,6 +160,12 @@ fn person(number: usize, clock: &Clock, dice: &mut Rng) -> Person {
     if dice.bool() {
         person.member_of.insert("Picked");
     }
+    for name in CAMPAIGNS {
+        if dice.bool() {
+            let status = pick(&["sent", "sent", "failed", "waiting", "excluded", "uncertain"], dice);
+            person.messages.insert(name, (status, dice.u8(..4) == 0));
+        }
+    }
     person
 }
 
@@ -199,6 +209,10 @@ fn keep(person: &Person, custom: &[CustomField], picked: i64, clock: &Clock, con
         let bought = Bought { external_id: None, product, amount: *amount, currency: "EUR".into(), at: *at };
         purchases::record(id, &bought, conn)?;
     }
+    for (name, (status, left)) in &person.messages {
+        let of = campaigns::table.filter(campaigns::name.eq(*name)).select(campaigns::id).first(conn)?;
+        recipient(of, id, status, *left, conn);
+    }
     if person.member_of.contains("Picked") {
         let segment = Segment::find(picked, &Caller::command_line(), conn)?.expect("the segment");
         muster::segments::members::add(&segment, &[id], conn, clock).expect("a member");
@@ -226,6 +240,7 @@ impl Words for World {
         match input {
             Input::Tag => pick(&TAGS, dice).into(),
             Input::Segment => pick(&["VIPs", "Quiet VIPs", "Not quiet", "Picked"], dice).into(),
+            Input::Campaign => pick(&["any", CAMPAIGNS[0], CAMPAIGNS[1], CAMPAIGNS[2]], dice).into(),
             Input::Number => dice.u8(..100).to_string(),
             Input::Decimal => pick(&["0", "1", "15.5", "100", "-3", "99.99", "100.005", "2", "0.0000015"], dice).into(),
             Input::When => (self.clock.today() - TimeDelta::days(pick(&[0, 1, 2, 7, 30, 90, -5], dice))).to_string(),
@@ -352,6 +367,7 @@ fn ask_of_each_world(db: &Db, rounds: u64, questions: usize) {
             // One world after the other in the same database.
             diesel::delete(customers::table).execute(conn)?;
             diesel::delete(muster::db::schema::segments::table).execute(conn)?;
+            diesel::delete(campaigns::table).execute(conn)?;
             diesel::delete(muster::db::schema::custom_fields::table).execute(conn)?;
             world(round as usize, 40, &mut dice, conn)
         });

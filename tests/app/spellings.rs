@@ -3,7 +3,7 @@
 use muster::custom_fields::{CustomField, Kind};
 use muster::filters::Rule;
 use muster::filters::fields::{Field, Fields, Scope};
-use muster::filters::operators::{Operator, Piece};
+use muster::filters::operators::{Input, Operator, Piece};
 use muster::filters::rule::{Condition, Join, Part, Term, Unit};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -60,6 +60,10 @@ fn what_is_typed_prints_as_it_is_said() {
         ("purchases none where (not (product is a))", "purchases none where (not (product is a))"),
         ("purchases none where (all (any (product is a)))", "purchases none where (all (any (product is a)))"),
         ("purchases any where ()", "purchases any where ()"),
+        ("campaigns was sent \"Autumn\"", "campaigns was sent Autumn"),
+        ("campaigns WAS NOT SENT Any and campaigns failed any", "campaigns was not sent any and campaigns failed any"),
+        ("campaigns clicked unsubscribe \"any\"", "campaigns clicked unsubscribe \"any\""),
+        ("campaigns was sent ?", "campaigns was sent ?"),
         ("", ""),
     ] {
         assert_eq!(read(typed).to_text(), printed, "{typed}");
@@ -135,6 +139,10 @@ fn term() -> impl Strategy<Value = Term> {
 
 fn part(piece: Piece) -> BoxedStrategy<Part> {
     match piece {
+        Piece::One(_, Input::Campaign) => {
+            let one = proptest::option::of(prop_oneof![term(), Just(Term::text("Any"))]).prop_map(Part::One);
+            prop_oneof![one, Just(Part::Any)].boxed()
+        }
         Piece::One(..) => proptest::option::of(term()).prop_map(Part::One).boxed(),
         Piece::Many(_) => proptest::collection::vec(term(), 0..4).prop_map(Part::Many).boxed(),
         Piece::Unit => proptest::sample::select(Unit::EACH.to_vec()).prop_map(Part::Unit).boxed(),

@@ -2,17 +2,21 @@
 #![allow(dead_code, unused_imports)] // Each room uses its own part.
 
 pub mod browser;
+pub mod campaigns;
 pub mod command;
 mod databases;
 pub mod imports;
 pub mod log;
+mod mailings;
 pub mod pages;
 mod server;
+pub mod sink;
 mod visitors;
 pub mod walks;
 mod world;
 
 pub use databases::{beside, for_each_database, somebody_writes, sqlite};
+pub use mailings::{campaign, mailings, recipient};
 pub use server::Server;
 pub use visitors::{PASSWORD, email_of, visitor, visitor_who_stays};
 pub use world::{NOW, People, audiences, clock, lose_tag, world, world_with_fields};

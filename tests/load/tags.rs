@@ -77,6 +77,7 @@ fn main() -> anyhow::Result<()> {
             let _ = server.await;
         });
     });
+    muster::web::tls::choose();
     let client = Client::builder().cookie_store(true).build()?;
     let form = [("email", EMAIL), ("password", PASSWORD)];
     let entered = client.post(format!("{site}/sign-in")).header("Sec-Fetch-Site", "same-origin").form(&form).send()?;

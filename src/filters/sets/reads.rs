@@ -17,7 +17,7 @@ pub struct Reads {
 #[derive(Clone, Debug)]
 enum Keys {
     All,
-    /// Rows of these tags, segments, fields or channels.
+    /// Rows of these tags, segments, fields, channels or campaigns.
     These(Vec<i64>),
     /// These columns of `customers`: one bit each.
     Columns(i64),
@@ -61,6 +61,10 @@ impl Source {
             Source::Consents(said) => vec![Reads::these(source::CONSENTS, &[changes::channel_key(said.channel)])],
             Source::Members(id) => vec![Reads::these(source::SEGMENT_MEMBERS, &[*id])],
             Source::Values(id, _) => vec![Reads::these(source::CUSTOM_VALUES, &[*id])],
+            Source::Campaigns(reached) => match reached.campaign {
+                Some(id) => vec![Reads::these(source::CAMPAIGN_RECIPIENTS, &[id])],
+                None => vec![Reads::all(source::CAMPAIGN_RECIPIENTS)],
+            },
             Source::Purchases(_) => vec![Reads::all(source::PURCHASES)],
         }
     }

@@ -3,7 +3,7 @@
 use super::asking::{Asking, whose};
 use super::store::Sighting;
 use crate::db::changes::{self, Change, Since, Version, WHOLE, customer_bit, source};
-use crate::db::schema::{custom_fields, import_lines, imports, past_taggings, taggings, tags};
+use crate::db::schema::{campaigns, custom_fields, import_lines, imports, past_taggings, taggings, tags};
 use crate::filters::sets::{Ids, Snapshot};
 use crate::imports::State;
 use crate::tags::Source as Place;
@@ -64,6 +64,7 @@ enum Kind {
     Field(i64),
     Purchase,
     Renamed,
+    Campaign(i64),
     Edit(i64),
 }
 
@@ -76,6 +77,7 @@ impl Kind {
             source::CUSTOM_VALUES => Kind::Field(change.key),
             source::PURCHASES => Kind::Purchase,
             source::TAGS => Kind::Renamed,
+            source::CAMPAIGN_RECIPIENTS => Kind::Campaign(change.key),
             source::CUSTOMERS if change.key == WHOLE => Kind::CameOrWent,
             _ if change.key & purchase_bits() != 0 => Kind::Purchase,
             _ => Kind::Edit(change.key),
@@ -177,6 +179,11 @@ impl Told {
             Kind::Consent => "consent was given or taken back".to_string(),
             Kind::Purchase => "a purchase".into(),
             Kind::Renamed => "a tag was renamed".into(),
+            Kind::Campaign(campaign) => {
+                let name: Option<String> =
+                    campaigns::table.find(campaign).select(campaigns::name).first(&mut **at).optional()?;
+                name.map_or_else(|| "a campaign that is gone".into(), |name| format!("the campaign {name}"))
+            }
             Kind::Field(field) => {
                 let label: Option<String> =
                     custom_fields::table.find(field).select(custom_fields::label).first(&mut **at).optional()?;

@@ -44,10 +44,11 @@ impl Aim {
 
 pub fn change(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     let aim = Aim::take(dice, conn)?;
-    match dice.u8(..30) {
+    match dice.u8(..34) {
         0 => put_away(aim.she, conn),
         1 => bring_back(conn),
         2 if dice.bool() => hand_over(&aim, conn),
+        3..7 => say(message(&aim, dice), conn).map(drop),
         _ => say(statement(&aim, dice), conn).map(drop),
     }
 }
@@ -134,6 +135,35 @@ fn statement(aim: &Aim, dice: &mut Rng) -> String {
         _ => format!(
             "INSERT INTO segment_members (segment_id, customer_id, added_at) SELECT {list}, id, {when} \
              FROM customers WHERE id {some} ON CONFLICT DO NOTHING"
+        ),
+    }
+}
+
+/// An audience is frozen, messages go out or fail, somebody clicks unsubscribe, rows change hands.
+fn message(aim: &Aim, dice: &mut Rng) -> String {
+    let Aim { she, other, .. } = aim;
+    let some = format!("customer_id BETWEEN {she} AND {she} + {}", pick(&[0, 0, 0, 2, 5, 40, 300], dice));
+    let campaign = |name: &str| format!("(SELECT max(id) FROM campaigns WHERE name = {})", quoted(name));
+    let [this, another] = [campaign(pick(&shop::CAMPAIGNS, dice)), campaign(pick(&shop::CAMPAIGNS, dice))];
+    let status = quoted(pick(&["waiting", "sending", "sent", "sent", "failed", "uncertain"], dice));
+    let when = at(dice);
+    match dice.u8(..9) {
+        0..2 => format!(
+            "INSERT INTO campaign_recipients (campaign_id, customer_id, status, due_at) \
+             SELECT {this}, id, {status}, {when} FROM customers WHERE {} ON CONFLICT DO NOTHING",
+            some.replace("customer_id", "id")
+        ),
+        2..5 => format!("UPDATE campaign_recipients SET status = {status} WHERE campaign_id = {this} AND {some}"),
+        5 => format!("UPDATE campaign_recipients SET unsubscribed_at = {when} WHERE {some}"),
+        6 => format!("UPDATE campaign_recipients SET unsubscribed_at = NULL, said = 'x' WHERE {some}"),
+        7 => format!(
+            "UPDATE campaign_recipients SET customer_id = {other} WHERE customer_id = {she} \
+             AND campaign_id NOT IN (SELECT campaign_id FROM campaign_recipients WHERE customer_id = {other})"
+        ),
+        8 if dice.bool() => format!("DELETE FROM campaign_recipients WHERE {some}"),
+        _ => format!(
+            "UPDATE campaign_recipients SET campaign_id = {another} WHERE campaign_id = {this} AND {some} \
+             AND customer_id NOT IN (SELECT customer_id FROM campaign_recipients WHERE campaign_id = {another})"
         ),
     }
 }

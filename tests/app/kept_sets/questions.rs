@@ -17,7 +17,7 @@ use muster::filters::{Filter, Rule};
 const POOL: usize = 60;
 
 /// These are always among them: each is moved by something that hardly another is.
-const ALWAYS: [&str; 13] = [
+const ALWAYS: [&str; 17] = [
     "tags any name contains old",
     "tags any name contains st",
     "tags any name contains sea",
@@ -29,6 +29,10 @@ const ALWAYS: [&str; 13] = [
     "purchases any where (purchased_at in the next 1 minutes and amount > 10)",
     "purchases none where (purchased_at in the last 2 minutes or product is boots)",
     "segments in any of Kept",
+    "campaigns was sent Autumn",
+    "campaigns was not sent any",
+    "campaigns failed Winter",
+    "campaigns clicked unsubscribe any",
     "name contains an",
     "city ends with o",
 ];
@@ -82,6 +86,8 @@ impl Words for Shop {
             Input::Tag => pick(&shop::TAGS, dice).into(),
             Input::Segment if dice.bool() => pick(&shop::STATIC, dice).into(),
             Input::Segment => pick(&shop::DYNAMIC, dice).0.into(),
+            Input::Campaign if dice.bool() => "any".into(),
+            Input::Campaign => pick(&shop::CAMPAIGNS, dice).into(),
             Input::Number => pick(&["0", "1", "1", "2", "2", "3"], dice).into(),
             Input::Decimal => pick(&["0", "1", "2", "15", "30", "60", "100", "-3"], dice).into(),
             Input::When if field.is_custom() || dice.bool() => {

@@ -20,7 +20,7 @@ pub fn replace(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
     let bought = "external_id, customer_id, product, product_folded, amount, currency, purchased_at";
     let what = format!("{}, {}, 'EUR', {when}", folded(&shop::PRODUCTS, dice), dice.i64(0..90) * 100);
     let (hers, others) = (format!("(SELECT min(id) FROM purchases WHERE customer_id = {she})"), dice.i64(1..6_000));
-    let text = match dice.u8(..20) {
+    let text = match dice.u8(..22) {
         0..2 => {
             let external_id = quoted(&shop::external_id(dice.u32(..300)));
             format!("INSERT OR REPLACE INTO purchases ({bought}) VALUES ({external_id}, {she}, {what})")
@@ -58,6 +58,12 @@ pub fn replace(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
             "INSERT OR REPLACE INTO segments (name, name_key, kind, private, actor, created_at, updated_at) \
              SELECT name, name_key, kind, private, actor, created_at, updated_at FROM segments WHERE id = {list}"
         ),
+        20 => format!(
+            "INSERT OR REPLACE INTO campaign_recipients (campaign_id, customer_id, address, status, due_at) \
+             SELECT max(id), {she}, 'x', {}, {when} FROM campaigns HAVING max(id) IS NOT NULL",
+            quoted(pick(&["sent", "failed", "waiting"], dice))
+        ),
+        21 => format!("UPDATE OR REPLACE campaign_recipients SET customer_id = {other} WHERE customer_id = {she}"),
         _ => return customers(&Aim { she: other, other: she, ..aim }, dice, conn),
     };
     say(text, conn).map(drop)

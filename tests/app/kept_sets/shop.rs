@@ -2,6 +2,7 @@
 //! their times lie seconds from now, or from where `in the last 2 minutes` and the like begin, so that time passes them.
 
 use crate::random_filters::pick;
+use crate::support::campaign;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -33,6 +34,7 @@ pub const DYNAMIC: [(&str, &str); 4] = [
     ("VIPs", "tags contains VIP and email_consent is not opted out"),
     ("Quiet VIPs", "segments in any of VIPs and not (segments in any of (Fresh, Soon))"),
 ];
+pub const CAMPAIGNS: [&str; 2] = ["Autumn", "Winter"];
 pub const FIELDS: [(&str, &str); 6] = [
     ("plan", "text"),
     ("former", "text"),
@@ -227,6 +229,9 @@ pub fn open(db: &Db) -> Result<(), Trouble> {
             let rule = Rule::read(asked, &Fields::load(conn)?).expect("a filter");
             let wish = Wish { name: name.into(), kind: Kind::Dynamic, rule: Some(rule), private: false };
             Segment::create(&wish, &caller, conn, &clock).expect("a segment");
+        }
+        for name in CAMPAIGNS {
+            campaign(name, conn);
         }
         settle(dice, conn)?;
         for table in CHILDREN {

@@ -22,6 +22,7 @@ pub struct Driver {
 
 impl Driver {
     pub fn start() -> Driver {
+        muster::web::tls::choose();
         let profiles = tempfile::tempdir().expect("a folder for profiles");
         let mut child = Command::new("chromedriver")
             .args(["--port=0", "--allowed-ips=127.0.0.1"])

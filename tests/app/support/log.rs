@@ -113,6 +113,11 @@ pub fn asked(segment: i64) -> Change {
     Change { source: source::SEGMENTS, key: segment, customers: None }
 }
 
+/// What became of their messages.
+pub fn reached(campaign: i64, customers: &[i64]) -> Change {
+    change(source::CAMPAIGN_RECIPIENTS, campaign, customers)
+}
+
 pub fn valued(field: i64, customers: &[i64]) -> Change {
     change(source::CUSTOM_VALUES, field, customers)
 }

@@ -18,9 +18,16 @@ pub struct Server {
 impl Server {
     /// Serves a database on a free port of this machine.
     pub fn start(db: &Db) -> Server {
+        Server::start_with(db, |_| {})
+    }
+
+    /// The same, otherwise configured.
+    pub fn start_with(db: &Db, change: impl FnOnce(&mut Config)) -> Server {
+        muster::web::tls::choose();
         let uploads = tempfile::tempdir().expect("a folder for uploads");
         let folder = uploads.path().to_path_buf();
-        let config = Config { data_dir: Some(folder), workers: Some(2), ..Config::standard() };
+        let mut config = Config { data_dir: Some(folder), workers: Some(2), ..Config::standard() };
+        change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (told, hear) = mpsc::channel();
@@ -34,6 +41,11 @@ impl Server {
         });
         let handle = hear.recv().expect("the server starts");
         Server { db: db.clone(), address, handle, thread: Some(thread), _uploads: uploads }
+    }
+
+    /// Where messages lie that have no other way to go.
+    pub fn outbox(&self) -> std::path::PathBuf {
+        self._uploads.path().join("muster-outbox")
     }
 
     /// The site's address without a slash at its end.

@@ -1,0 +1,7 @@
+DROP INDEX campaign_recipients_unsubscribed;
+DROP TRIGGER log_campaign_recipients_truncate ON campaign_recipients;
+DROP TRIGGER log_campaign_recipients_update ON campaign_recipients;
+DROP TRIGGER log_campaign_recipients_delete ON campaign_recipients;
+DROP TRIGGER log_campaign_recipients_insert ON campaign_recipients;
+DROP FUNCTION log_campaign_recipients_update();
+DROP FUNCTION log_campaign_recipients();

@@ -1,0 +1,6 @@
+DROP INDEX campaign_recipients_unsubscribed;
+DROP TRIGGER log_campaign_recipients_update_replace;
+DROP TRIGGER log_campaign_recipients_insert_replace;
+DROP TRIGGER log_campaign_recipients_update;
+DROP TRIGGER log_campaign_recipients_delete;
+DROP TRIGGER log_campaign_recipients_insert;

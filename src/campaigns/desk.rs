@@ -1,0 +1,325 @@
+//! The desk hands recipients of campaigns out, one attempt at a time, and writes down what became of each. A claim is
+//! committed before anything is sent and settled after: whoever stops in between leaves a claim that nobody renews, and
+//! what became of that one message is not known. It is told as uncertain and never sent again by itself.
+
+use super::delivery::{Failure, Sent};
+use super::key::Key;
+use super::reach::{self, Why};
+use super::recipients::Status;
+use super::{Campaign, State};
+use crate::customers::Channel;
+use crate::db::Conn;
+use crate::db::schema::{campaign_attempts, campaign_recipients, campaigns, channel_pace};
+use crate::{each, jobs};
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+/// Somebody's turn to be written to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    pub campaign: i64,
+    pub customer: i64,
+    /// Counted from 1.
+    pub attempt: i64,
+    pub address: String,
+    pub name: Option<String>,
+}
+
+/// What came of an attempt: what the other side said, or why it did not go.
+pub type Done = Result<Sent, Failure>;
+
+/// How often somebody is tried who cannot be reached just now.
+const ATTEMPTS: i64 = 6;
+
+/// How fast a channel may go, and how soon a failure is tried again.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Messages a minute, by channel; without one as fast as it goes.
+    pub rates: [Option<u32>; 3],
+    /// The wait before the second attempt; each further one waits four times as long.
+    pub patience: TimeDelta,
+}
+
+impl Terms {
+    fn rate(&self, channel: Channel) -> Option<u32> {
+        self.rates[Channel::ALL.iter().position(|one| *one == channel).unwrap_or(0)]
+    }
+
+    fn wait(&self, attempt: i64) -> TimeDelta {
+        self.patience * 4i32.pow(u32::try_from(attempt - 1).unwrap_or(0).min(8))
+    }
+}
+
+/// One process at the desk.
+pub struct Desk<'a> {
+    pub holder: &'a str,
+    pub key: &'a Key,
+    pub terms: &'a Terms,
+}
+
+impl Desk<'_> {
+    /// Writes down what became of some; what others have taken over meanwhile stays as they told it.
+    pub fn settle(&self, done: &[(Claim, Done)], now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+        for (claim, done) in done {
+            let mine = campaign_recipients::table
+                .find((claim.campaign, claim.customer))
+                .filter(campaign_recipients::held_by.eq(self.holder))
+                .filter(campaign_recipients::attempts.eq(claim.attempt))
+                // One that was taken for lost, and was only slow.
+                .filter(campaign_recipients::status.eq_any([Status::Sending.key(), Status::Uncertain.key()]));
+            let (status, reason, said, due) = match done {
+                Ok(Sent { said }) => (Status::Sent, None, said, now),
+                Err(Failure::Temporary(said)) if claim.attempt < ATTEMPTS => {
+                    let stopped =
+                        Campaign::find(claim.campaign, conn)?.is_none_or(|one| one.state() == State::Cancelled);
+                    let status = if stopped { Status::Cancelled } else { Status::Waiting };
+                    (status, Some("retry"), said, now + self.terms.wait(claim.attempt))
+                }
+                Err(Failure::Temporary(said)) => (Status::Failed, Some("gave_up"), said, now),
+                Err(Failure::Permanent(said)) => (Status::Failed, Some("refused"), said, now),
+                Err(Failure::Unknown(said)) => (Status::Uncertain, Some("cut_off"), said, now),
+            };
+            let changed = diesel::update(mine)
+                .set((
+                    campaign_recipients::status.eq(status.key()),
+                    campaign_recipients::reason.eq(reason),
+                    campaign_recipients::said.eq(said),
+                    campaign_recipients::due_at.eq(due),
+                    campaign_recipients::held_until.eq(None::<NaiveDateTime>),
+                    campaign_recipients::settled_at.eq(Some(now).filter(|_| status != Status::Waiting)),
+                ))
+                .execute(conn)?;
+            if changed == 1 {
+                let outcome = match done {
+                    Err(Failure::Temporary(_)) => "temporary",
+                    _ => status.key(),
+                };
+                note((claim.campaign, claim.customer, claim.attempt), now, outcome, said, conn)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what this process has claimed and not settled.
+    pub fn renew(&self, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+        let mine = campaign_recipients::table
+            .filter(campaign_recipients::status.eq(Status::Sending.key()))
+            .filter(campaign_recipients::held_by.eq(self.holder));
+        diesel::update(mine).set(campaign_recipients::held_until.eq(now + jobs::HELD)).execute(conn).map(drop)
+    }
+
+    /// Up to `most` whose turn it is, each asked once more whether she may be written to.
+    pub fn claim(&self, most: usize, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Claim>> {
+        let sending = campaigns::table.filter(campaigns::state.eq(State::Sending.key())).order(campaigns::id);
+        let mut claims = Vec::new();
+        for campaign in sending.select(Campaign::as_select()).load(conn)? {
+            let room = most - claims.len();
+            let allowed = self.allowed(campaign.channel(), room, now, conn)?;
+            let before = claims.len();
+            while claims.len() < before + allowed {
+                let missing = before + allowed - claims.len();
+                let some = due(campaign.id, missing, now, conn)?;
+                if some.is_empty() {
+                    break;
+                }
+                for (customer, address, name, attempts) in some {
+                    let claim = self.take(&campaign, customer, address, name, attempts, now, conn)?;
+                    claims.extend(claim);
+                }
+            }
+            self.went(campaign.channel(), claims.len() - before, now, conn)?;
+            if claims.len() >= most {
+                break;
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Hers from here on, unless she may not be written to any more.
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        &self,
+        campaign: &Campaign,
+        customer: i64,
+        address: Option<String>,
+        name: Option<String>,
+        attempts: i64,
+        now: NaiveDateTime,
+        conn: &mut Conn,
+    ) -> QueryResult<Option<Claim>> {
+        let channel = campaign.channel();
+        let row = campaign_recipients::table.find((campaign.id, customer));
+        let judged = match reach::people(&[customer], channel, conn)?.pop() {
+            None => Err(Why::Deleted),
+            Some((.., said)) => {
+                let hidden = match &address {
+                    Some(address) => reach::suppressed(self.key, channel, address, conn)?,
+                    None => None,
+                };
+                reach::judge(address.as_deref(), said.as_ref(), hidden.as_ref())
+            }
+        };
+        if let Err(why) = judged {
+            diesel::update(row)
+                .set((
+                    campaign_recipients::status.eq(Status::Skipped.key()),
+                    campaign_recipients::reason.eq(why.key()),
+                    campaign_recipients::settled_at.eq(now),
+                ))
+                .execute(conn)?;
+            note((campaign.id, customer, attempts), now, Status::Skipped.key(), why.words(channel), conn)?;
+            return Ok(None);
+        }
+        diesel::update(row)
+            .set((
+                campaign_recipients::status.eq(Status::Sending.key()),
+                campaign_recipients::reason.eq(None::<String>),
+                campaign_recipients::attempts.eq(attempts + 1),
+                campaign_recipients::held_by.eq(self.holder),
+                campaign_recipients::held_until.eq(now + jobs::HELD),
+            ))
+            .execute(conn)?;
+        let address = address.unwrap_or_default();
+        Ok(Some(Claim { campaign: campaign.id, customer, attempt: attempts + 1, address, name }))
+    }
+
+    /// How many messages a channel may send now, of those wanted: by all processes together.
+    fn allowed(&self, channel: Channel, wanted: usize, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<usize> {
+        let Some(interval) = self.interval(channel) else { return Ok(wanted) };
+        let next = next_at(channel, conn)?.unwrap_or(now).max(now - BURST);
+        if next > now {
+            return Ok(0);
+        }
+        let fits = (now - next).num_microseconds().unwrap_or(0) / interval.num_microseconds().unwrap_or(1).max(1) + 1;
+        Ok(wanted.min(usize::try_from(fits).unwrap_or(wanted)))
+    }
+
+    fn went(&self, channel: Channel, count: usize, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+        let Some(interval) = self.interval(channel).filter(|_| count > 0) else { return Ok(()) };
+        let next = next_at(channel, conn)?.unwrap_or(now).max(now - BURST);
+        let next = next + interval * i32::try_from(count).unwrap_or(i32::MAX);
+        let row = (channel_pace::channel.eq(channel.key()), channel_pace::next_at.eq(next));
+        each!(conn, c => diesel::insert_into(channel_pace::table)
+            .values(row)
+            .on_conflict(channel_pace::channel)
+            .do_update()
+            .set(channel_pace::next_at.eq(next))
+            .execute(c))
+        .map(drop)
+    }
+
+    fn interval(&self, channel: Channel) -> Option<TimeDelta> {
+        let rate = i64::from(self.terms.rate(channel)?.max(1));
+        Some(TimeDelta::microseconds(60_000_000 / rate))
+    }
+}
+
+/// What was not sent for want of work may be made up for, this long.
+const BURST: TimeDelta = TimeDelta::seconds(1);
+
+/// Waits its turn when others of PostgreSQL ask too: a row is there once something was sent.
+fn next_at(channel: Channel, conn: &mut Conn) -> QueryResult<Option<NaiveDateTime>> {
+    let row = channel_pace::table.find(channel.key()).select(channel_pace::next_at);
+    match conn {
+        Conn::Sqlite(c) => row.first(c).optional(),
+        Conn::Postgres(c) => row.for_update().first(c).optional(),
+    }
+}
+
+type Due = (i64, Option<String>, Option<String>, i64);
+
+/// Those whose turn it is, those others are just taking left out.
+fn due(campaign: i64, most: usize, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Due>> {
+    let rows = campaign_recipients::table
+        .filter(campaign_recipients::campaign_id.eq(campaign))
+        .filter(campaign_recipients::status.eq(Status::Waiting.key()))
+        .filter(campaign_recipients::due_at.le(now))
+        .order((campaign_recipients::due_at, campaign_recipients::customer_id))
+        .limit(most as i64)
+        .select((
+            campaign_recipients::customer_id,
+            campaign_recipients::address,
+            campaign_recipients::name,
+            campaign_recipients::attempts,
+        ));
+    match conn {
+        Conn::Sqlite(c) => rows.load(c),
+        Conn::Postgres(c) => rows.for_update().skip_locked().load(c),
+    }
+}
+
+fn note(
+    (campaign, customer, attempt): (i64, i64, i64),
+    at: NaiveDateTime,
+    outcome: &str,
+    said: &str,
+    conn: &mut Conn,
+) -> QueryResult<()> {
+    diesel::insert_into(campaign_attempts::table)
+        .values((
+            campaign_attempts::campaign_id.eq(campaign),
+            campaign_attempts::customer_id.eq(customer),
+            campaign_attempts::attempt.eq(attempt),
+            campaign_attempts::at.eq(at),
+            campaign_attempts::outcome.eq(outcome),
+            campaign_attempts::said.eq(said),
+        ))
+        .execute(conn)
+        .map(drop)
+}
+
+/// Claims that nobody renewed: their process is gone, and nobody knows whether the message went.
+pub fn give_up_lost(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<usize> {
+    let lost = campaign_recipients::table
+        .filter(campaign_recipients::status.eq(Status::Sending.key()))
+        .filter(campaign_recipients::held_until.lt(now));
+    let rows: Vec<(i64, i64, i64)> = lost
+        .select((campaign_recipients::campaign_id, campaign_recipients::customer_id, campaign_recipients::attempts))
+        .load(conn)?;
+    for row in &rows {
+        let still = campaign_recipients::table
+            .find((row.0, row.1))
+            .filter(campaign_recipients::status.eq(Status::Sending.key()))
+            .filter(campaign_recipients::held_until.lt(now));
+        let changed = diesel::update(still)
+            .set((
+                campaign_recipients::status.eq(Status::Uncertain.key()),
+                campaign_recipients::reason.eq("cut_off"),
+                campaign_recipients::settled_at.eq(now),
+                campaign_recipients::held_until.eq(None::<NaiveDateTime>),
+            ))
+            .execute(conn)?;
+        if changed == 1 {
+            note(*row, now, Status::Uncertain.key(), "the process that sent it ended", conn)?;
+        }
+    }
+    Ok(rows.len())
+}
+
+/// Campaigns that have nobody left to write to are done.
+pub fn finish(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+    use diesel::dsl::{exists, not};
+    let left = campaign_recipients::table
+        .filter(campaign_recipients::campaign_id.eq(campaigns::id))
+        .filter(campaign_recipients::status.eq_any([Status::Waiting.key(), Status::Sending.key()]));
+    let over: Vec<i64> = campaigns::table
+        .filter(campaigns::state.eq(State::Sending.key()))
+        .filter(not(exists(left)))
+        .select(campaigns::id)
+        .load(conn)?;
+    let over = campaigns::table.filter(campaigns::id.eq_any(over)).filter(campaigns::state.eq(State::Sending.key()));
+    diesel::update(over)
+        .set((campaigns::state.eq(State::Done.key()), campaigns::finished_at.eq(now)))
+        .execute(conn)
+        .map(drop)
+}
+
+/// Whether there is anything to do at the desk at all.
+pub fn has_work(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<bool> {
+    let sending = campaigns::table.filter(campaigns::state.eq(State::Sending.key()));
+    let lost = campaign_recipients::table
+        .filter(campaign_recipients::status.eq(Status::Sending.key()))
+        .filter(campaign_recipients::held_until.lt(now));
+    let sending: bool = diesel::select(diesel::dsl::exists(sending)).get_result(conn)?;
+    Ok(sending || diesel::select(diesel::dsl::exists(lost)).get_result::<bool>(conn)?)
+}

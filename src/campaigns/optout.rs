@@ -1,0 +1,124 @@
+//! Leaving: somebody does not want any more, or her address sends back what it gets. It is written down where every claim
+//! asks, as a keyed hash that outlives her.
+
+use super::addresses;
+use super::key::Key;
+use super::recipients::Recipient;
+use super::token::Token;
+use crate::customers::{Channel, Consent, Consents, Customer, set_consent};
+use crate::db::Conn;
+use crate::db::schema::{campaign_recipients, suppressions};
+use crate::each;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// Why an address gets nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Unsubscribed,
+    Bounced,
+    Complained,
+}
+
+impl Reason {
+    fn key(self) -> &'static str {
+        match self {
+            Reason::Unsubscribed => "unsubscribed",
+            Reason::Bounced => "bounced",
+            Reason::Complained => "complained",
+        }
+    }
+}
+
+/// From now on this address gets nothing over this channel.
+pub fn suppress(
+    key: &Key,
+    channel: Channel,
+    address: &str,
+    reason: Reason,
+    campaign: Option<i64>,
+    at: NaiveDateTime,
+    conn: &mut Conn,
+) -> QueryResult<()> {
+    let said = (suppressions::reason.eq(reason.key()), suppressions::at.eq(at), suppressions::campaign_id.eq(campaign));
+    let row = (
+        suppressions::channel.eq(channel.key()),
+        suppressions::address.eq(addresses::hash(key, channel, address)),
+        said,
+    );
+    each!(conn, c => diesel::insert_into(suppressions::table)
+        .values(row)
+        .on_conflict((suppressions::channel, suppressions::address))
+        .do_update()
+        .set(said)
+        .execute(c))
+    .map(drop)
+}
+
+/// Whoever holds a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holder {
+    pub customer: Option<Customer>,
+    /// Each channel she can be reached by, and what she said about it.
+    pub channels: Vec<(Channel, Consent)>,
+}
+
+impl Holder {
+    pub fn of(token: &Token, conn: &mut Conn) -> QueryResult<Holder> {
+        let customer = Customer::find(token.customer, conn)?;
+        let said = Consents::of(token.customer, conn)?;
+        let reachable = |channel: &Channel| {
+            let Some(customer) = &customer else { return false };
+            match channel {
+                Channel::Email => customer.email.is_some(),
+                Channel::Sms | Channel::Whatsapp => customer.phone.is_some(),
+            }
+        };
+        let channels = Channel::ALL.into_iter().filter(reachable).map(|channel| (channel, said.get(channel))).collect();
+        Ok(Holder { customer, channels })
+    }
+}
+
+/// She does not want any more over the channel of her link. Doing it twice changes nothing more; a deleted customer's
+/// address is left alone all the same.
+pub fn leave(token: &Token, key: &Key, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+    say(token, token.channel, Consent::OptedOut, key, at, conn)?;
+    let row = campaign_recipients::table
+        .find((token.campaign, token.customer))
+        .filter(campaign_recipients::unsubscribed_at.is_null());
+    diesel::update(row).set(campaign_recipients::unsubscribed_at.eq(at)).execute(conn).map(drop)
+}
+
+/// She says what she wants about a channel, on her own page.
+pub fn say(
+    token: &Token,
+    channel: Channel,
+    consent: Consent,
+    key: &Key,
+    at: NaiveDateTime,
+    conn: &mut Conn,
+) -> QueryResult<()> {
+    let customer = Customer::find(token.customer, conn)?;
+    let address = match (&customer, channel) {
+        (Some(customer), Channel::Email) => customer.email.clone(),
+        (Some(customer), Channel::Sms | Channel::Whatsapp) => customer.phone.clone(),
+        (None, _) => None,
+    };
+    if customer.is_some() {
+        let source = format!("link in campaign {}", token.campaign);
+        set_consent(token.customer, channel, consent, &source, at, conn)?;
+    }
+    // What she was written to by, which may be another address than she has now.
+    let written = match channel == token.channel {
+        true => Recipient::find(token.campaign, token.customer, conn)?.and_then(|recipient| recipient.address),
+        false => None,
+    };
+    if consent == Consent::OptedOut {
+        let mut addresses: Vec<String> = address.into_iter().chain(written).collect();
+        addresses.dedup();
+        for address in addresses {
+            suppress(key, channel, &address, Reason::Unsubscribed, Some(token.campaign), at, conn)?;
+        }
+    }
+    Ok(())
+}
