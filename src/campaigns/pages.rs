@@ -328,13 +328,16 @@ fn named(typed: &str, conn: &mut Conn) -> Result<Option<Customer>, Error> {
     Ok(one.select(Customer::as_select()).first(conn).optional()?)
 }
 
+/// A customer by id, and what she is called.
+type Called = (i64, String);
+
 /// A message as somebody would get it.
 fn rendered(
     campaign: &Campaign,
     typed: &str,
     ways: &Ways,
     conn: &mut Conn,
-) -> Result<(Option<(i64, String)>, Result<message::Rendered, String>), Error> {
+) -> Result<(Option<Called>, Result<message::Rendered, String>), Error> {
     let typed = typed.trim();
     let customer = match typed {
         // Somebody who would get it.

@@ -16,7 +16,7 @@ use chrono::Utc;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How often it is looked for work while there is none, and for results while there is.
@@ -97,29 +97,29 @@ struct Round<'a> {
 impl Round<'_> {
     fn all(&mut self, results: &Receiver<(usize, Claim, Done)>, stop: &AtomicBool) {
         let mut done: Vec<(Claim, Done)> = Vec::new();
-        let mut renewed = Instant::now();
+        let (mut renewed, mut dry) = (Instant::now(), true);
         loop {
             let stopping = stop.load(Ordering::Acquire);
-            let away = self.hands.len() - self.idle.len();
-            if stopping && away == 0 && done.is_empty() {
+            if stopping && self.away() == 0 && done.is_empty() {
                 return;
             }
-            self.gather(&mut done, results, if away > 0 { BUSY } else { IDLE }, stopping);
-            if done.is_empty()
-                && self.idle.len() < self.hands.len()
-                && renewed.elapsed() < RENEWED
-                && self.idle.is_empty()
-            {
-                continue;
-            }
-            if done.is_empty() && self.hands.len() == self.idle.len() && !self.has_work() {
+            let wait = if stopping || (self.away() > 0 && !dry) { BUSY } else { IDLE };
+            self.gather(&mut done, results, wait);
+            let renew = renewed.elapsed() >= RENEWED;
+            let nothing = match self.idle.len() {
+                0 => !renew,
+                idle => idle == self.hands.len() && !self.has_work(),
+            };
+            if done.is_empty() && nothing {
                 continue;
             }
             let most = if stopping { 0 } else { self.idle.len() };
-            match self.sit_down(&done, most, renewed.elapsed() >= RENEWED) {
+            match self.sit_down(&done, most, renew) {
                 Ok((orders, key)) => {
                     done.clear();
-                    renewed = if renewed.elapsed() >= RENEWED { Instant::now() } else { renewed };
+                    renewed = if renew { Instant::now() } else { renewed };
+                    // Nobody else is due: no use in asking at once again.
+                    dry = orders.len() < most;
                     for order in orders {
                         if let Some(hand) = self.idle.pop()
                             && self.hands[hand].send((order, key.clone())).is_err()
@@ -132,7 +132,7 @@ impl Round<'_> {
                     // What was sent is remembered here until it can be written down.
                     tracing::warn!(%trouble, "what was sent cannot be written down just now; it is tried again");
                     std::thread::sleep(AWAY);
-                    if stopping && away == 0 {
+                    if stopping && self.away() == 0 {
                         return;
                     }
                 }
@@ -140,19 +140,14 @@ impl Round<'_> {
         }
     }
 
+    /// Hands that have a message on the way.
+    fn away(&self) -> usize {
+        self.hands.len() - self.idle.len()
+    }
+
     /// Whatever is done by now, or what is first.
-    fn gather(
-        &mut self,
-        done: &mut Vec<(Claim, Done)>,
-        results: &Receiver<(usize, Claim, Done)>,
-        wait: Duration,
-        stopping: bool,
-    ) {
-        let wait = if stopping { BUSY } else { wait };
-        let mut next = match results.recv_timeout(wait) {
-            Ok(next) => Some(next),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+    fn gather(&mut self, done: &mut Vec<(Claim, Done)>, results: &Receiver<(usize, Claim, Done)>, wait: Duration) {
+        let mut next = results.recv_timeout(wait).ok();
         while let Some((hand, claim, sent)) = next {
             self.idle.push(hand);
             done.push((claim, sent));
