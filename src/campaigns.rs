@@ -174,6 +174,31 @@ pub struct Wish {
     pub audience: Audience,
 }
 
+/// The same as it is kept.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = campaigns)]
+struct Written<'a> {
+    name: String,
+    channel: &'static str,
+    subject: &'a str,
+    body: &'a str,
+    html: &'a str,
+    audience: String,
+}
+
+impl Written<'_> {
+    fn of(wish: &Wish) -> Result<Written<'_>, Problem> {
+        Ok(Written {
+            name: clean_name(&wish.name).map_err(Problem::Told)?,
+            channel: wish.channel.key(),
+            subject: &wish.subject,
+            body: &wish.body,
+            html: &wish.html,
+            audience: wish.audience.to_json(),
+        })
+    }
+}
+
 /// Why a campaign is not changed or sent, for whoever asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -257,16 +282,10 @@ impl Campaign {
     }
 
     pub fn create(wish: &Wish, caller: &Caller, conn: &mut Conn, clock: &Clock) -> Result<Campaign, Problem> {
-        let name = clean_name(&wish.name).map_err(Problem::Told)?;
         workspace::make_secret(SECRET, conn)?;
         let id: i64 = diesel::insert_into(campaigns::table)
             .values((
-                campaigns::name.eq(name),
-                campaigns::channel.eq(wish.channel.key()),
-                campaigns::subject.eq(&wish.subject),
-                campaigns::body.eq(&wish.body),
-                campaigns::html.eq(&wish.html),
-                campaigns::audience.eq(wish.audience.to_json()),
+                Written::of(wish)?,
                 campaigns::state.eq(State::Draft.key()),
                 campaigns::actor.eq(&caller.name),
                 campaigns::agent_id.eq(caller.agent_id),
@@ -290,7 +309,6 @@ impl Campaign {
         conn: &mut Conn,
         clock: &Clock,
     ) -> Result<Campaign, Problem> {
-        let name = clean_name(&wish.name).map_err(Problem::Told)?;
         if !self.state().is_before() {
             return Problem::told("This campaign was sent: what was said cannot be changed any more. Copy it instead.");
         }
@@ -301,12 +319,7 @@ impl Campaign {
             .filter(campaigns::state.eq_any(before));
         let changed = diesel::update(same)
             .set((
-                campaigns::name.eq(name),
-                campaigns::channel.eq(wish.channel.key()),
-                campaigns::subject.eq(&wish.subject),
-                campaigns::body.eq(&wish.body),
-                campaigns::html.eq(&wish.html),
-                campaigns::audience.eq(wish.audience.to_json()),
+                Written::of(wish)?,
                 campaigns::state.eq(State::Draft.key()),
                 campaigns::send_at.eq(None::<NaiveDateTime>),
                 campaigns::approved.eq(None::<i64>),

@@ -1,8 +1,10 @@
 //! Everything that can be configured, in one place. Each setting is a flag of `muster serve`, or the environment name
 //! beside it; the table in README.md is this struct.
 
+use crate::db::{Address, Db};
 use clap::{Args, value_parser};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The SQLite file that is used when no database is named.
 pub const DEFAULT_DATABASE: &str = "muster.db";
@@ -215,6 +217,16 @@ impl Config {
         });
         anyhow::ensure!(web, "--base-url {url} is not an address like https://muster.example");
         Ok(())
+    }
+
+    /// Where files lie that belong to a database: as configured, or beside a SQLite file, or in the system's temporary
+    /// folder.
+    pub fn beside(&self, db: &Db) -> PathBuf {
+        match (&self.data_dir, db.address()) {
+            (Some(folder), _) => folder.clone(),
+            (None, Address::Sqlite(file)) => Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default(),
+            (None, Address::Postgres(_)) => std::env::temp_dir(),
+        }
     }
 
     /// True when people reach Muster over https, so cookies may insist on it.

@@ -21,7 +21,7 @@ use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Form, Path, Query};
 use diesel::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
@@ -506,20 +506,14 @@ pub async fn launch(
     chrome: Chrome,
     caller: Caller,
     id: Path<i64>,
-    agreed: actix_web::web::Form<Agreed>,
+    agreed: Form<Agreed>,
 ) -> Result<HttpResponse, Error> {
-    let id = id.into_inner();
-    let (order, guards, typed) = (agreed.order(), ways.guards, agreed.typed.clone());
-    let launched = db
-        .write(move |conn| {
-            let campaign = sendable(id, conn)?;
-            let clock = Workspace::load(conn)?.clock();
-            let key = key(conn)?;
-            let sums = campaign.launch(&order, &guards, &key, &caller, conn, &clock)?;
-            Ok(format!("On its way to {}.", persons(sums.reachable)))
-        })
-        .await;
-    agreed_to(launched, &db, ways, chrome, id, typed).await
+    let guards = ways.guards;
+    agree(&db, ways, chrome, *id, agreed.into_inner(), move |campaign, agreed, conn, clock| {
+        let sums = campaign.launch(&agreed.order(), &guards, &key(conn)?, &caller, conn, clock)?;
+        Ok(format!("On its way to {}.", persons(sums.reachable)))
+    })
+    .await
 }
 
 /// `POST /campaigns/{id}/schedule`
@@ -529,20 +523,15 @@ pub async fn schedule(
     chrome: Chrome,
     caller: Caller,
     id: Path<i64>,
-    agreed: actix_web::web::Form<Agreed>,
+    agreed: Form<Agreed>,
 ) -> Result<HttpResponse, Error> {
-    let id = id.into_inner();
-    let (order, guards, typed) = (agreed.order(), ways.guards, agreed.typed.clone());
-    let scheduled = db
-        .write(move |conn| {
-            let campaign = sendable(id, conn)?;
-            let clock = Workspace::load(conn)?.clock();
-            let at = schedule::moment(&agreed.send_at, &clock).map_err(Problem::Told)?;
-            campaign.schedule(at, &order, &guards, &caller, conn, &clock)?;
-            Ok(format!("It goes out on {}.", clock.show(at)))
-        })
-        .await;
-    agreed_to(scheduled, &db, ways, chrome, id, typed).await
+    let guards = ways.guards;
+    agree(&db, ways, chrome, *id, agreed.into_inner(), move |campaign, agreed, conn, clock| {
+        let at = schedule::moment(&agreed.send_at, clock).map_err(Problem::Told)?;
+        campaign.schedule(at, &agreed.order(), &guards, &caller, conn, clock)?;
+        Ok(format!("It goes out on {}.", clock.show(at)))
+    })
+    .await
 }
 
 /// `POST /campaigns/{id}/unschedule`
@@ -561,16 +550,24 @@ fn sendable(id: i64, conn: &mut Conn) -> Result<Campaign, Problem> {
     }
 }
 
-/// What to show after somebody has agreed: the campaign, or the question again with what stands in the way.
-async fn agreed_to(
-    done: Result<String, Problem>,
+/// Does what somebody has agreed to. Then the campaign is shown, or the question again with what stands in the way.
+async fn agree(
     db: &Db,
     ways: Data<Ways>,
     chrome: Chrome,
     id: i64,
-    typed: String,
+    agreed: Agreed,
+    done: impl FnOnce(&Campaign, &Agreed, &mut Conn, &Clock) -> Result<String, Problem> + Send + 'static,
 ) -> Result<HttpResponse, Error> {
     let here = format!("/campaigns/{id}");
+    let typed = agreed.typed.clone();
+    let done = db
+        .write(move |conn| {
+            let campaign = sendable(id, conn)?;
+            let clock = Workspace::load(conn)?.clock();
+            done(&campaign, &agreed, conn, &clock)
+        })
+        .await;
     let words = match done {
         Ok(words) => return Ok(flash(see_other(&here), &words)),
         Err(Problem::Failed(trouble)) => return Err(trouble.into()),

@@ -9,10 +9,13 @@ use super::ways::Ways;
 use super::{Campaign, key};
 use crate::custom_fields::{self, CustomField};
 use crate::customers::Customer;
+use crate::db::nodes::Among;
+use crate::db::schema::customers;
 use crate::db::{Conn, Db, Trouble};
 use crate::jobs;
 use crate::workspace::{Workspace, stamp};
 use chrono::Utc;
+use diesel::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,9 +222,10 @@ pub fn people(ids: &[i64], conn: &mut Conn) -> diesel::QueryResult<HashMap<i64, 
     let fields = CustomField::all(conn)?;
     let mut values = custom_fields::of_customers(ids, conn)?;
     let mut people = HashMap::new();
-    for id in ids {
-        let Some(customer) = Customer::find(*id, conn)? else { continue };
-        let own = values.remove(id).unwrap_or_default();
+    let these = customers::table.filter(Among { column: "customers.id", ids: ids.to_vec() });
+    for customer in these.select(Customer::as_select()).load::<Customer>(conn)? {
+        let id = customer.id;
+        let own = values.remove(&id).unwrap_or_default();
         let custom =
             fields.iter().filter_map(|field| Some((field.key.clone(), field.to_json(own.get(&field.id)?)))).collect();
         let Customer { name, email, phone, external_id, country, city, language, .. } = customer;
@@ -237,7 +241,7 @@ pub fn people(ids: &[i64], conn: &mut Conn) -> diesel::QueryResult<HashMap<i64, 
             workspace_name: workspace.name.clone(),
             ..Person::default()
         };
-        people.insert(*id, person);
+        people.insert(id, person);
     }
     Ok(people)
 }

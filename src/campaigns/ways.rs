@@ -10,9 +10,9 @@ use super::webhook::{Gateway, Outgoing};
 use super::{Campaign, key::Key};
 use crate::config::Config;
 use crate::customers::Channel;
-use crate::db::{Address, Db};
+use crate::db::Db;
 use chrono::{TimeDelta, Utc};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Made once, when the server starts.
 pub struct Ways {
@@ -34,7 +34,7 @@ impl Ways {
     /// As configured, or the sentence that says what is wrong with it.
     pub fn of(config: &Config, db: &Db) -> Result<Ways, String> {
         let Config { sending, .. } = config;
-        let outbox = sending.outbox.clone().unwrap_or_else(|| beside(config, db).join("muster-outbox"));
+        let outbox = sending.outbox.clone().unwrap_or_else(|| config.beside(db).join("muster-outbox"));
         let gateway = |url: &Option<String>| match url {
             Some(url) => {
                 let secret = sending.gateway_secret.as_deref().unwrap_or_default();
@@ -137,14 +137,5 @@ impl Ways {
             Ok(_) => Ok(Sent { said: "in the outbox".into() }),
             Err(error) => Err(Failure::Temporary(format!("the outbox cannot be written: {error}"))),
         }
-    }
-}
-
-/// The folder beside which everything else lies.
-fn beside(config: &Config, db: &Db) -> PathBuf {
-    match (&config.data_dir, db.address()) {
-        (Some(folder), _) => folder.clone(),
-        (None, Address::Sqlite(file)) => Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default(),
-        (None, Address::Postgres(_)) => std::env::temp_dir(),
     }
 }

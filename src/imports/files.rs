@@ -10,11 +10,6 @@ use std::path::{Path, PathBuf};
 /// The folder for uploads: as configured, or beside a SQLite database, or the system's temporary folder. Each database
 /// has one of its own in it, so that two workspaces never take each other's files.
 pub fn folder(config: &Config, db: &Db) -> PathBuf {
-    let base = match (&config.data_dir, db.address()) {
-        (Some(folder), _) => folder.clone(),
-        (None, Address::Sqlite(file)) => Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default(),
-        (None, Address::Postgres(_)) => std::env::temp_dir(),
-    };
     let whose = match db.address() {
         Address::Sqlite(file) => {
             std::fs::canonicalize(file).map_or_else(|_| file.clone(), |path| path.to_string_lossy().into_owned())
@@ -22,7 +17,7 @@ pub fn folder(config: &Config, db: &Db) -> PathBuf {
         address => address.spoken(),
     };
     let name = Sha256::digest(whose.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    base.join("muster-uploads").join(name)
+    config.beside(db).join("muster-uploads").join(name)
 }
 
 /// Makes the folder and writes to it once, so that what is wrong with it is said at the start and not at an upload.
