@@ -174,7 +174,7 @@ impl Recipient {
             (Status::Waiting, _, Some(said)) => format!("It is tried again. The other side said: {said}"),
             (Status::Waiting, ..) => "Her turn comes".into(),
             (Status::Sending, ..) => "On its way".into(),
-            (Status::Sent, _, Some(said)) => format!("Taken over: {said}"),
+            // What was said to that stands in her history.
             (Status::Sent, ..) => "Taken over".into(),
             (Status::Failed, _, Some(said)) => said.to_string(),
             (Status::Uncertain, ..) => {

@@ -14,7 +14,7 @@ pub fn put(folder: &Path, message: &Message) -> Result<Sent, Failure> {
     let path = folder.join(format!("{}.eml", file_name(id.as_ref())));
     write(&folder, &path, &message.formatted())
         .map_err(|error| Failure::Temporary(format!("{} cannot be written: {error}", path.display())))?;
-    Ok(Sent { said: "in the outbox".into() })
+    Ok(Sent { said: format!("written to {}", path.display()) })
 }
 
 fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
