@@ -328,7 +328,7 @@ fn begin_write(conn: &mut Conn) -> Result<(), Trouble> {
 }
 
 /// How often something is tried that others were in the way of.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 20;
 
 /// Does it, and again when two writers were in each other's way and this one was sent back: a transaction, or a savepoint
 /// in one, which lets go of all it held.

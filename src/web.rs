@@ -1,6 +1,6 @@
 //! What every page shares: errors and their statuses, what htmx asked for, the frame around a page. Knows no feature.
 
-use crate::db::Trouble;
+use crate::db::{Trouble, dialect};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERER, VARY};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -38,6 +38,9 @@ pub enum Error {
     Unprocessable(String),
     #[error("too many attempts")]
     TooMany,
+    /// Somebody else was changing the very same at that moment.
+    #[error("two writers were in each other's way")]
+    Busy,
     /// Ours to mend: the visitor reads a calm sentence, the log reads this.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
@@ -59,6 +62,10 @@ impl From<QueryError> for Error {
                 tracing::warn!(%error, "what was to be changed is gone");
                 Error::NotFound("record")
             }
+            error if dialect::in_the_way(&error) => {
+                tracing::warn!(%error, "two writers were in each other's way");
+                Error::Busy
+            }
             error => Error::Internal(error.into()),
         }
     }
@@ -77,6 +84,7 @@ impl ResponseError for Error {
             Error::Forbidden(..) => StatusCode::FORBIDDEN,
             Error::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Error::Busy => StatusCode::CONFLICT,
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -165,6 +173,8 @@ mod tests {
         assert_eq!(gone.status_code(), StatusCode::NOT_FOUND);
         let orphan = QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(String::new()));
         assert_eq!(Error::from(orphan).status_code(), StatusCode::NOT_FOUND);
+        let said = |words: &str| QueryError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words.to_string()));
+        assert_eq!(Error::from(said("deadlock detected")).status_code(), StatusCode::CONFLICT);
         let ours = Error::from(QueryError::RollbackTransaction);
         assert_eq!(ours.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
     }

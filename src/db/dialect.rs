@@ -70,14 +70,26 @@ pub fn hold_customer(id: i64, conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
+/// Shorter than the second after which the server would choose whom to send back.
+const GIVE_WAY: &str = "SET LOCAL lock_timeout = '300ms'";
+
+/// From now on in this transaction or savepoint: of two who wait for each other it is this one who gives way, to try
+/// again ([`again`](super::again)).
+pub fn give_way(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => c.batch_execute(GIVE_WAY),
+    }
+}
+
 /// For a batch of many customers: waits until nobody else is changing them or their tags, up to the end of the
 /// transaction. Not for long: of two who wait for each other it is this one who gives way, and tries again.
 pub fn hold_customers(ids: &[i64], conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
         Conn::Postgres(c) => {
-            // Shorter than the second after which the server would choose whom to send back.
-            c.batch_execute("SET LOCAL lock_timeout = '300ms'; SET LOCAL plan_cache_mode = force_custom_plan")?;
+            c.batch_execute(GIVE_WAY)?;
+            c.batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
             const PEOPLE: &str = "SELECT 1 FROM customers WHERE id = ANY($1) ORDER BY id FOR UPDATE";
             const TAGS: &str =
                 "SELECT 1 FROM taggings WHERE customer_id = ANY($1) ORDER BY customer_id, tag_id FOR UPDATE";
@@ -158,10 +170,15 @@ pub fn write_much(much: bool, conn: &mut Conn) -> QueryResult<()> {
 
 /// Two writers were in each other's way and this one was sent back: trying again is all there is to do.
 pub fn collided(trouble: &Trouble) -> bool {
-    match trouble {
-        Trouble::Query(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+    matches!(trouble, Trouble::Query(error) if in_the_way(error))
+}
+
+/// [`collided`], for an error of the database alone.
+pub fn in_the_way(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
         // diesel has no names for these.
-        Trouble::Query(DieselError::DatabaseError(_, about)) => {
+        DieselError::DatabaseError(_, about) => {
             let said = about.message();
             ["deadlock detected", "lock timeout", "database is locked"].iter().any(|words| said.contains(words))
         }

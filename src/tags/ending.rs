@@ -5,7 +5,7 @@ use super::merge::{self, Refused, Sums};
 use super::uses::Uses;
 use super::{Mark, Source, Tag, names, pages};
 use crate::agents::{Caller, audit};
-use crate::db::{self, Conn, Db, Trouble};
+use crate::db::{self, Conn, Db, Trouble, dialect};
 use crate::filters::sets::{Sets, Snapshot};
 use crate::web::{self, Chrome, Error};
 use crate::workspace::Workspace;
@@ -157,10 +157,13 @@ pub fn do_merge(
     let mark = Mark::of(caller, Source::Tags, Workspace::load(conn)?.clock().stamp());
     // Whoever tags while it goes on holds what it needs, and the other way round.
     let merged = db::again(|| {
-        conn.transaction(|conn| match merge::merge(from, into, &mark, caller, conn) {
-            Ok(merged) => Ok(Ok(merged)),
-            Err(Refused::Query(error)) => Err(Trouble::from(error)),
-            Err(refused) => Ok(Err(refused.to_string())),
+        conn.transaction(|conn| {
+            dialect::give_way(conn)?;
+            match merge::merge(from, into, &mark, caller, conn) {
+                Ok(merged) => Ok(Ok(merged)),
+                Err(Refused::Query(error)) => Err(Trouble::from(error)),
+                Err(refused) => Ok(Err(refused.to_string())),
+            }
         })
     })?;
     let merged = match merged {

@@ -100,6 +100,13 @@ impl Problem {
                 words,
             ),
             Error::TooMany => Problem::of_status(StatusCode::TOO_MANY_REQUESTS),
+            Error::Busy => Problem::new(
+                StatusCode::CONFLICT,
+                "busy",
+                "clock",
+                "Somebody else is changing the same",
+                "Nothing was changed. Try again in a moment.",
+            ),
             Error::Internal(cause) => ours_to_mend(cause),
         }
     }

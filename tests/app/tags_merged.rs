@@ -40,7 +40,9 @@ fn a_merge_waits_for_whoever_tags_at_the_same_time() {
                 db.write_now::<_, Trouble>(|conn| {
                     diesel::update(customers::table.find(people.bo)).set(customers::city.eq("Lund")).execute(conn)?;
                     begun.wait();
-                    std::thread::sleep(Duration::from_millis(500));
+                    // Longer than the second after which PostgreSQL looks for two who wait for each other: it would send
+                    // this one back, who has nobody to try again.
+                    std::thread::sleep(Duration::from_millis(1_300));
                     let mark = Mark::of(&Caller::command_line(), Source::Import(1), chrono::Utc::now().naive_utc());
                     Ok(tags::add(people.bo, vip.id, &mark, conn)?)
                 })
