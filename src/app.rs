@@ -160,6 +160,9 @@ doors! {
     GET "/campaigns/{id:\\d+}/people" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::people;
     GET "/campaigns/{id:\\d+}/preview" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::preview;
     GET "/campaigns/{id:\\d+}/preview/html" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::preview_html;
+    POST "/campaigns/{id:\\d+}/test" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::try_out;
+    GET "/campaigns/{id:\\d+}/receipt.csv" Needs(Right::Export) => crate::campaigns::pages::receipt_csv;
+    GET "/campaigns/{id:\\d+}/receipt.json" Needs(Right::Export) => crate::campaigns::pages::receipt_json;
     POST "/campaigns/{id:\\d+}/copy" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::copy;
     POST "/campaigns/{id:\\d+}/delete" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::delete;
     GET "/campaigns/{id:\\d+}/launch" Needs(Right::Send) => crate::campaigns::pages::ask_launch;

@@ -30,6 +30,7 @@ pub mod message;
 pub mod optout;
 pub mod pages;
 pub mod reach;
+pub mod receipt;
 pub mod recipients;
 pub mod schedule;
 pub mod sending;

@@ -6,8 +6,8 @@ mod report;
 mod writing;
 
 pub use launching::{ask_launch, cancel, launch, pause, resume, schedule, unschedule};
-pub use preview::{preview, preview_html};
-pub use report::{again, recipient, show};
+pub use preview::{preview, preview_html, try_out};
+pub use report::{again, receipt_csv, receipt_json, recipient, show};
 pub use writing::{audience, create, new, people, update};
 
 use super::recipients::Sums;

@@ -236,6 +236,11 @@ impl Sums {
         self.rows.iter().filter(|(one, ..)| *one == status).map(|(.., count)| count).sum()
     }
 
+    /// Every status with how many have it, in the order a report tells them.
+    pub fn statuses(&self) -> Vec<(Status, i64)> {
+        Status::ALL.into_iter().map(|status| (status, self.with(status))).collect()
+    }
+
     /// Everybody in the audience at the launch,
     pub fn members(&self) -> i64 {
         self.rows.iter().map(|(.., count)| count).sum()

@@ -122,6 +122,7 @@ pub struct ShowPage {
     /// Where the next page of rows begins.
     pub more: Option<i64>,
     pub may_send: bool,
+    pub may_export: bool,
 }
 
 impl ShowPage {
@@ -210,6 +211,8 @@ pub struct PreviewPage {
     pub has_html: bool,
     pub problem: Option<String>,
     pub typed: String,
+    /// Where a test goes, for emails.
+    pub to: Option<String>,
 }
 
 /// The page behind the link in a message.

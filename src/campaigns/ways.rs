@@ -4,7 +4,7 @@ use super::delivery::{Failure, Sent};
 use super::desk::{Claim, Terms};
 use super::launch::Guards;
 use super::mail::{self, Transport};
-use super::message::{self, Content, Person};
+use super::message::{self, Content, Person, Rendered};
 use super::token::Token;
 use super::webhook::{Gateway, Outgoing};
 use super::{Campaign, key::Key};
@@ -13,6 +13,15 @@ use crate::customers::Channel;
 use crate::db::Db;
 use chrono::{TimeDelta, Utc};
 use std::path::PathBuf;
+
+/// A message that is ready to go.
+struct Letter<'a> {
+    /// In brackets.
+    id: &'a str,
+    to_name: Option<&'a str>,
+    to: &'a str,
+    rendered: &'a Rendered,
+}
 
 /// Made once, when the server starts.
 pub struct Ways {
@@ -95,24 +104,40 @@ impl Ways {
     ) -> Result<Sent, Failure> {
         let rendered = message::render(content, person).map_err(|problem| Failure::Permanent(problem.to_string()))?;
         let id = mail::message_id(key.for_messages(), claim.campaign, claim.customer, &self.domain);
+        let letter = Letter { id: &id, to_name: claim.name.as_deref(), to: &claim.address, rendered: &rendered };
+        self.post(campaign, &letter, person)
+    }
+
+    /// Sends it to whoever writes it, as `person` would get it. It is nobody's message: its id is its own, and its links
+    /// are nobody's.
+    pub fn try_out(&self, campaign: &Campaign, person: &Person, to: &str) -> Result<Sent, Failure> {
+        let rendered =
+            message::render(&campaign.content(), person).map_err(|problem| Failure::Permanent(problem.to_string()))?;
+        let rendered = Rendered { subject: format!("Test: {}", rendered.subject), ..rendered };
+        let id = format!("<test-{:016x}{:016x}@{}>", fastrand::u64(..), fastrand::u64(..), self.domain);
+        self.post(campaign, &Letter { id: &id, to_name: None, to, rendered: &rendered }, person)
+    }
+
+    fn post(&self, campaign: &Campaign, letter: &Letter<'_>, person: &Person) -> Result<Sent, Failure> {
+        let Letter { id, to_name, to, rendered } = *letter;
         if campaign.channel() == Channel::Email {
             let envelope = mail::Envelope {
                 from: &self.from,
-                to_name: claim.name.as_deref(),
-                to: &claim.address,
-                rendered: &rendered,
-                message_id: &id,
+                to_name,
+                to,
+                rendered,
+                message_id: id,
                 unsubscribe_url: &person.unsubscribe_url,
-                campaign: claim.campaign,
+                campaign: campaign.id,
             };
             let mail = mail::compose(&envelope).map_err(|problem| Failure::Permanent(problem.to_string()))?;
             return self.mail.send(&mail);
         }
         let outgoing = Outgoing {
             id: id.trim_matches(['<', '>']),
-            campaign: claim.campaign,
+            campaign: campaign.id,
             channel: campaign.channel(),
-            to: &claim.address,
+            to,
             text: &rendered.text,
             sent_at: Utc::now().naive_utc(),
         };

@@ -32,6 +32,14 @@ impl Channel {
     }
 
     /// As people write it.
+    /// In the middle of a sentence.
+    pub fn spoken(self) -> &'static str {
+        match self {
+            Channel::Email => "email",
+            other => other.words(),
+        }
+    }
+
     pub fn words(self) -> &'static str {
         match self {
             Channel::Email => "Email",

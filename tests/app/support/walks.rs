@@ -3,6 +3,7 @@
 use super::browser::{Browser, Driver};
 use super::{PASSWORD, Server, email_of};
 use muster::agents::Role;
+use muster::config::Config;
 use muster::db::Db;
 use thirtyfour::By;
 
@@ -13,7 +14,12 @@ pub fn browse(story: impl Future<Output = ()>) {
 
 /// The same with a server of this database, and browsers for whoever is in the story.
 pub fn walk(db: &Db, story: impl AsyncFnOnce(&Driver, &Server)) {
-    let server = Server::start(db);
+    walk_with(db, |_| {}, story);
+}
+
+/// The same with a server that is configured in another way.
+pub fn walk_with(db: &Db, change: impl FnOnce(&mut Config), story: impl AsyncFnOnce(&Driver, &Server)) {
+    let server = Server::start_with(db, change);
     browse(async { story(&Driver::start(), &server).await });
 }
 
