@@ -1,8 +1,9 @@
 //! `muster demo`: a believable shop to look around in, made afresh each time and thrown away afterwards.
 //!
 //! [`World::make`] makes up Nordlicht Outdoor: `names` and `shop` hold what there is to choose from, `people` and
-//! `fields` roll the dice, `fill` writes it all down. The dice always fall the same way; only the dates move along with today.
+//! `fields` roll the dice, `fill` writes it all down and `campaigns` sends what was sent. The dice always fall the same way; only the dates move along with today.
 
+mod campaigns;
 mod fields;
 mod fill;
 mod names;

@@ -10,9 +10,8 @@ pub use preview::{preview, preview_html, try_out};
 pub use report::{again, receipt_csv, receipt_json, recipient, show};
 pub use writing::{audience, create, new, people, update};
 
-use super::recipients::Sums;
 use super::views::{IndexPage, Line};
-use super::{Campaign, Problem, Wish};
+use super::{Campaign, Problem, Wish, receipt};
 use crate::agents::Caller;
 use crate::db::{Conn, Db};
 use crate::web::{self, Chrome, Error, flash, see_other};
@@ -45,14 +44,8 @@ fn pairs(body: &str) -> Vec<(String, String)> {
 pub async fn index(db: Data<Db>, chrome: Chrome) -> Result<HttpResponse, Error> {
     let (lines, clock) = db
         .read(|conn| {
-            let mut lines = Vec::new();
-            for campaign in Campaign::list(conn)? {
-                let sums = match campaign.state().is_before() {
-                    true => None,
-                    false => Some(Sums::of(campaign.id, conn)?),
-                };
-                lines.push(Line { campaign, sums });
-            }
+            let line = |campaign| Line { settled: receipt::words(&campaign), campaign };
+            let lines = Campaign::list(conn)?.into_iter().map(line).collect();
             Ok::<_, Error>((lines, clock(conn)?))
         })
         .await?;

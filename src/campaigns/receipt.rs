@@ -2,11 +2,12 @@
 //! of her and why. It can be taken along at any moment; its sums are those of that moment.
 
 use super::Campaign;
+use super::reach::Why;
 use super::recipients::{Recipient, Sums};
 use crate::customers::Channel;
 use crate::db::Conn;
 use crate::imports::cells::guarded;
-use crate::web::stream::Broken;
+use crate::web::{stream::Broken, thousands};
 use crate::workspace::{Workspace, spell};
 use diesel::QueryResult;
 use serde_json::{Value, json};
@@ -38,6 +39,20 @@ const COLUMNS: [&str; 16] = [
 /// What was settled at the launch; nothing for one that was not launched.
 pub fn settled(campaign: &Campaign) -> Value {
     campaign.receipt.as_deref().and_then(|receipt| serde_json::from_str(receipt).ok()).unwrap_or_default()
+}
+
+/// `5 of 6: 1 opted out`: how many of those who were meant were to get it. That was settled at the launch, so nobody has
+/// to be counted. `None` for one that was not launched.
+pub fn words(campaign: &Campaign) -> Option<String> {
+    let receipt = settled(campaign);
+    let (members, recipients) = (receipt["members"].as_i64()?, receipt["recipients"].as_i64()?);
+    let left: Vec<String> = Why::BEFORE
+        .into_iter()
+        .filter_map(|why| Some((why, receipt["excluded"][why.key()].as_i64().filter(|count| *count > 0)?)))
+        .map(|(why, count)| format!("{} {}", thousands(&count), why.words(campaign.channel())))
+        .collect();
+    let all = format!("{} of {}", thousands(&recipients), thousands(&members));
+    Some(if left.is_empty() { all } else { format!("{all}: {}", left.join(", ")) })
 }
 
 /// `{"receipt": …, "state": …, "sums": …, "recipients": […]}`. To be called inside a snapshot.

@@ -1,8 +1,8 @@
 //! The frozen audience of a launched campaign: one row for each member, with what became of her and why. Sums are counted
 //! from the rows in one question, so they add up at every moment.
 
+use super::State;
 use super::reach::Why;
-use super::{Campaign, State};
 use crate::customers::Channel;
 use crate::db::schema::{campaign_attempts, campaign_recipients, campaigns};
 use crate::db::{Backend, Conn};
@@ -266,19 +266,5 @@ impl Sums {
         };
         let all = Why::BEFORE.into_iter().chain([Why::Deleted]);
         all.map(|why| (why, count(why))).filter(|(_, count)| *count > 0).collect()
-    }
-
-    /// `5 of 6: 1 opted out`: how many of those who were meant got it, or are to.
-    pub fn words(&self, campaign: &Campaign) -> String {
-        let (members, recipients) = (self.members(), self.recipients());
-        let left: Vec<String> = self
-            .reasons(Status::Excluded)
-            .into_iter()
-            .map(|(why, count)| format!("{count} {}", why.words(campaign.channel())))
-            .collect();
-        match left.is_empty() {
-            true => format!("{recipients} of {members}"),
-            false => format!("{recipients} of {members}: {}", left.join(", ")),
-        }
     }
 }

@@ -16,7 +16,8 @@ use chrono::NaiveDateTime;
 /// A campaign in the list.
 pub struct Line {
     pub campaign: Campaign,
-    pub sums: Option<Sums>,
+    /// How many were to get it, as it was settled.
+    pub settled: Option<String>,
 }
 
 #[derive(Template)]
@@ -62,6 +63,12 @@ impl FormPage {
             Some(id) => format!("/campaigns/{id}"),
             None => "/campaigns".into(),
         }
+    }
+
+    /// The segments, those that are chosen first: of many they would not be seen.
+    fn first(&self, chosen: &[i64]) -> Vec<&Segment> {
+        let (those, others): (Vec<_>, Vec<_>) = self.segments.iter().partition(|one| chosen.contains(&one.id));
+        those.into_iter().chain(others).collect()
     }
 
     fn channels(&self) -> [Channel; 3] {
@@ -114,6 +121,8 @@ pub struct ShowPage {
     pub chrome: Chrome,
     pub campaign: Campaign,
     pub sums: Sums,
+    /// How many were to get it.
+    pub settled: String,
     pub clock: Clock,
     pub sentence: String,
     pub zone: String,
@@ -145,6 +154,11 @@ impl ShowPage {
 
     fn is_moving(&self) -> bool {
         self.campaign.state() == State::Sending || self.sums.with(Status::Sending) > 0
+    }
+
+    /// Seconds until a look at how it goes is worth the counting.
+    fn pause(&self) -> i64 {
+        1 + self.sums.members() / 50_000
     }
 
     fn adds_up(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Writes a made-up world into an empty workspace, in batches: the one place besides the nouns that inserts rows.
 
+use super::campaigns::campaigns;
 use super::fields::{FIELDS, Roll};
 use super::people::{Person, between_hours, people};
 use super::segments::{DYNAMIC, STATIC, history};
@@ -151,6 +152,7 @@ pub fn fill(seed: u64, many: usize, clock: &Clock, desks: &[Desk], conn: &mut Co
     taggings(&people, &ids, &tags, midnight, desks, &mut dice, conn)?;
     custom_fields(&people, &ids, seed, midnight, conn)?;
     segments(clock, desks, &mut dice, conn)?;
+    campaigns(seed, clock, desks, conn)?;
     views(clock, desks, conn)
 }
 

@@ -46,7 +46,7 @@ fn the_receipt_names_everybody_once_with_a_status_and_a_reason() {
         assert_eq!(get(&marketer, &server, &format!("{here}/receipt.csv")).status(), 403);
 
         let admin = server.signed_in(Role::Admin);
-        assert_eq!(texts(&page(get(&admin, &server, &here)), "#receipt a"), ["Receipt as CSV", "as JSON"]);
+        assert_eq!(texts(&page(get(&admin, &server, &here)), "#receipt a"), ["CSV", "JSON"]);
         let answer = get(&admin, &server, &format!("{here}/receipt.json"));
         let name = answer.headers()["content-disposition"].to_str().expect("a name").to_string();
         assert_eq!(name, format!("attachment; filename=\"campaign-{}-receipt.json\"", campaign.id));

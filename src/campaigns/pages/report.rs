@@ -56,6 +56,7 @@ pub async fn show(
             Ok(Ok(ShowPage {
                 chrome,
                 sums: Sums::of(campaign.id, conn)?,
+                settled: receipt::words(&campaign).unwrap_or_default(),
                 clock: clock(conn)?,
                 sentence: text("sentence"),
                 zone: text("time_zone"),
