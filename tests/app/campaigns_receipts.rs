@@ -86,7 +86,7 @@ fn the_receipt_names_everybody_once_with_a_status_and_a_reason() {
         assert_eq!(statuses, ["sent", "sent", "sent", "excluded", "excluded"]);
 
         let log = text_of(&admin, &server, "/settings/log");
-        assert!(log.contains("campaign.receipt"), "{log}");
+        assert!(log.contains("campaign: receipt"), "{log}");
         // Of a draft there is none.
         let draft = email_to(&db, "Winter", "tags contains VIP");
         assert_eq!(get(&admin, &server, &format!("/campaigns/{}/receipt.csv", draft.id)).status(), 422);
