@@ -97,6 +97,10 @@ fn main() {
         take(&browser, &format!("/segments/{segment}"), "segment", &into).await;
         take(&browser, &format!("/segments/{quiet}/why?customer={customer}"), "why", &into).await;
         take(&browser, "/settings/fields", "fields", &into).await;
+        // In the order they were made up: one was sent, one waits for its time, one is being written.
+        take(&browser, "/campaigns/3", "campaign", &into).await;
+        take(&browser, "/campaigns/3/launch", "campaign-launch", &into).await;
+        take(&browser, "/campaigns/1", "campaign-report", &into).await;
         browser.look(SIZES[0].0, SIZES[0].1, false).await;
         let result = import(&browser, &csv).await;
         take(&browser, &result, "import-result", &into).await;
