@@ -6,7 +6,7 @@
 mod health;
 mod log;
 
-use crate::agents::Access::{Needs, Public, SignedIn};
+use crate::agents::Access::{Needs, Public, Signed, SignedIn};
 use crate::agents::{Access, Right, guard, sessions};
 use crate::bulk;
 use crate::campaigns::{self, ways::Ways};
@@ -173,6 +173,7 @@ doors! {
     POST "/campaigns/{id:\\d+}/recipients/{customer_id:\\d+}/again" Needs(Right::Send) => crate::campaigns::pages::again;
     GET "/unsubscribe/{token}" Public => crate::campaigns::leaving::show;
     POST "/unsubscribe/{token}" Public => crate::campaigns::leaving::leave;
+    POST "/hooks/mail" Signed => crate::campaigns::hook::create;
     GET "/imports" Needs(Right::Import) => crate::imports::pages::index;
     POST "/imports" Needs(Right::Import) => crate::imports::pages::create;
     GET "/imports/new" Needs(Right::Import) => crate::imports::pages::new;

@@ -14,14 +14,18 @@
 //! | [`desk`], [`sending`] | claims and what became of them |
 //! | [`ways`] | how messages leave, as it is configured |
 //! | [`message`], [`mail`], [`webhook`], [`delivery`] | what is said, the ways it goes and how that may end |
-//! | [`token`], [`addresses`], [`key`], [`optout`], [`dsn`] | leaving, and being left alone |
+//! | [`token`], [`addresses`], [`key`], [`optout`] | leaving, and being left alone |
+//! | [`dsn`], [`bounces`], [`hook`] | what comes back: who says so, and what follows |
 
 pub mod addresses;
 pub mod audience;
+pub mod bounces;
+pub mod command;
 pub mod delivery;
 pub mod desk;
 pub mod dsn;
 pub mod form;
+pub mod hook;
 pub mod key;
 pub mod launch;
 pub mod leaving;
