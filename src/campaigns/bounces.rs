@@ -100,13 +100,7 @@ impl Written {
     }
 
     /// Of whatever stood there before: a report may overtake the desk, which leaves settled ones alone.
-    fn stands(
-        &self,
-        (status, why): (Status, Why),
-        said: &str,
-        at: NaiveDateTime,
-        conn: &mut Conn,
-    ) -> QueryResult<()> {
+    fn stands(&self, (status, why): (Status, Why), said: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
         let row = campaign_recipients::table.find((self.recipient.campaign_id, self.recipient.customer_id));
         diesel::update(row)
             .set((

@@ -169,7 +169,12 @@ fn what_came_back_is_told_everywhere_and_its_address_is_left_alone() {
         let members = || {
             let path = format!("/api/v1/segments/{}/customers", segment["id"]);
             let found: Value = program.get(sent.server.url(&path)).send().expect("an answer").json().expect("JSON");
-            found["customers"].as_array().expect("members").iter().map(|one| one["name"].to_string()).collect::<String>()
+            found["customers"]
+                .as_array()
+                .expect("members")
+                .iter()
+                .map(|one| one["name"].to_string())
+                .collect::<String>()
         };
         assert_eq!(members(), "");
 
@@ -362,7 +367,8 @@ fn a_mail_server_pipes_what_came_back_into_the_command() {
         assert!(sent.log().contains("command line"));
         assert_eq!(pipe("Subject: Out of office\n\nI am away.\n").0, 2);
         assert_eq!(pipe(&came_back("<x@y>", "ada@example.com", "failed", "5.1.1")).0, 2);
-        let nowhere = muster_reads(&db, &["--database-url", "/nowhere/at/all/x.db", "campaign", "bounce"], mail.as_bytes());
+        let nowhere =
+            muster_reads(&db, &["--database-url", "/nowhere/at/all/x.db", "campaign", "bounce"], mail.as_bytes());
         assert_eq!(nowhere.status.code(), Some(75), "a mail server tries again: {}", told(&nowhere));
 
         let secret = muster(&db, &["campaign", "secret"]);

@@ -13,6 +13,7 @@ mod bulk_undo;
 mod bulk_walk;
 mod campaign_filters;
 mod campaigns;
+mod campaigns_api;
 mod campaigns_bounced;
 mod campaigns_sent;
 mod changes;

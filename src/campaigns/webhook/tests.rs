@@ -113,7 +113,12 @@ fn what_others_sign_counts_for_this_body_this_secret_and_this_moment() {
     let signature = signature("a secret", 1_790_000_000, "{}");
     let counts = |signature: &str, secret, now, body: &[u8]| is_signed(signature, secret, now, body);
     assert!(counts(&signature, "a secret", 1_790_000_000, b"{}"));
-    assert!(counts(&signature.to_uppercase().replace("T=", "t=").replace("V1", "v1"), "a secret", 1_790_000_300, b"{}"));
+    assert!(counts(
+        &signature.to_uppercase().replace("T=", "t=").replace("V1", "v1"),
+        "a secret",
+        1_790_000_300,
+        b"{}"
+    ));
     assert!(counts(&format!(" {signature}\n"), "a secret", 1_789_999_700, b"{}"));
     assert!(!counts(&signature, "a secret", 1_790_000_301, b"{}"), "kept and sent again");
     assert!(!counts(&signature, "a secret", 1_789_999_699, b"{}"), "from the future");

@@ -17,12 +17,8 @@ pub fn muster_reads(db: &Db, words: &[&str], input: &[u8]) -> Output {
     };
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     command.args(words).env("MUSTER_DATABASE_URL", url).env_remove("RUST_LOG");
-    let mut running = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("muster runs");
+    let mut running =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("muster runs");
     running.stdin.take().expect("its stdin").write_all(input).expect("it reads");
     running.wait_with_output().expect("muster ends")
 }
