@@ -6,7 +6,7 @@
 mod health;
 mod log;
 
-use crate::agents::Access::{Needs, Public, SignedIn};
+use crate::agents::Access::{Needs, Public, Signed, SignedIn};
 use crate::agents::{Access, Right, guard, sessions};
 use crate::bulk;
 use crate::campaigns::{self, ways::Ways};
@@ -174,8 +174,18 @@ doors! {
     POST "/campaigns/{id:\\d+}/cancel" Needs(Right::Send) => crate::campaigns::pages::cancel;
     GET "/campaigns/{id:\\d+}/recipients/{customer_id:\\d+}" Needs(Right::PrepareCampaigns) => crate::campaigns::pages::recipient;
     POST "/campaigns/{id:\\d+}/recipients/{customer_id:\\d+}/again" Needs(Right::Send) => crate::campaigns::pages::again;
+    GET "/api/v1/campaigns" Needs(Right::PrepareCampaigns) => crate::campaigns::api::index;
+    POST "/api/v1/campaigns" Needs(Right::PrepareCampaigns) => crate::campaigns::api::create;
+    GET "/api/v1/campaigns/{id:\\d+}" Needs(Right::PrepareCampaigns) => crate::campaigns::api::show;
+    PATCH "/api/v1/campaigns/{id:\\d+}" Needs(Right::PrepareCampaigns) => crate::campaigns::api::update;
+    POST "/api/v1/campaigns/{id:\\d+}/launch" Needs(Right::Send) => crate::campaigns::api::launched;
+    POST "/api/v1/campaigns/{id:\\d+}/pause" Needs(Right::Send) => crate::campaigns::api::pause;
+    POST "/api/v1/campaigns/{id:\\d+}/resume" Needs(Right::Send) => crate::campaigns::api::resume;
+    POST "/api/v1/campaigns/{id:\\d+}/cancel" Needs(Right::Send) => crate::campaigns::api::cancel;
+    GET "/api/v1/campaigns/{id:\\d+}/recipients" Needs(Right::PrepareCampaigns) => crate::campaigns::api::recipients;
     GET "/unsubscribe/{token}" Public => crate::campaigns::leaving::show;
     POST "/unsubscribe/{token}" Public => crate::campaigns::leaving::leave;
+    POST "/hooks/mail" Signed => crate::campaigns::hook::create;
     GET "/imports" Needs(Right::Import) => crate::imports::pages::index;
     POST "/imports" Needs(Right::Import) => crate::imports::pages::create;
     GET "/imports/new" Needs(Right::Import) => crate::imports::pages::new;

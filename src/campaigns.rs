@@ -14,14 +14,19 @@
 //! | [`desk`], [`sending`] | claims and what became of them |
 //! | [`ways`] | how messages leave, as it is configured |
 //! | [`message`], [`mail`], [`webhook`], [`delivery`] | what is said, the ways it goes and how that may end |
-//! | [`token`], [`addresses`], [`key`], [`optout`], [`dsn`] | leaving, and being left alone |
+//! | [`token`], [`addresses`], [`key`], [`optout`] | leaving, and being left alone |
+//! | [`dsn`], [`bounces`], [`hook`] | what comes back: who says so, and what follows |
 
 pub mod addresses;
+pub mod api;
 pub mod audience;
+pub mod bounces;
+pub mod command;
 pub mod delivery;
 pub mod desk;
 pub mod dsn;
 pub mod form;
+pub mod hook;
 pub mod key;
 pub mod launch;
 pub mod leaving;
@@ -44,11 +49,13 @@ use crate::agents::audit;
 use crate::customers::Channel;
 use crate::db::schema::campaigns;
 use crate::db::{Backend, Conn, Trouble};
+use crate::web::thousands;
 use crate::workspace::{self, Clock};
 use audience::Audience;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use key::Key;
+use recipients::Recipient;
 use serde_json::json;
 
 /// What a campaign is doing.
@@ -205,6 +212,19 @@ impl Written<'_> {
 pub enum Problem {
     #[error("{0}")]
     Told(String),
+    /// It would go to so many more or fewer than somebody agreed to.
+    #[error(
+        "It was to go to {}, and now it would go to {}. Nothing was sent: look at the audience again.",
+        thousands(approved),
+        thousands(now)
+    )]
+    Adrift { approved: i64, now: i64 },
+    /// It is for so many of all that their number has to be typed.
+    #[error("This goes to {} of all your customers. Type {approved} to say that you mean it.", thousands(now))]
+    Untyped { approved: i64, now: i64 },
+    /// It was sent before.
+    #[error("{0} launched this campaign already. It was sent once; nothing was sent now.")]
+    Launched(String),
     /// Somebody else changed it since it was read.
     #[error("{0} changed this campaign meanwhile. Look at it again")]
     Changed(String),
@@ -254,6 +274,19 @@ impl Campaign {
     /// The newest first.
     pub fn list(conn: &mut Conn) -> QueryResult<Vec<Campaign>> {
         campaigns::table.order(campaigns::id.desc()).limit(1_000).select(Campaign::as_select()).load(conn)
+    }
+
+    /// A page of them, the newest first, before a campaign where one is named.
+    pub fn page(before: Option<i64>, limit: i64, conn: &mut Conn) -> QueryResult<Vec<Campaign>> {
+        let mut rows = campaigns::table.into_boxed::<Backend>();
+        if let Some(before) = before {
+            rows = rows.filter(campaigns::id.lt(before));
+        }
+        rows.order(campaigns::id.desc()).limit(limit).select(Campaign::as_select()).load(conn)
+    }
+
+    pub fn total(conn: &mut Conn) -> QueryResult<i64> {
+        campaigns::table.count().get_result(conn)
     }
 
     pub fn state(&self) -> State {
@@ -344,6 +377,21 @@ impl Campaign {
         }
         let still = campaigns::table.find(self.id).filter(campaigns::state.eq(&self.state));
         Ok(diesel::update(still).set(campaigns::state.eq(next.key())).execute(conn)? == 1)
+    }
+
+    /// The same with what belongs to it: who did it is remembered, and of one that is stopped nobody waits any more.
+    pub fn step(&self, next: State, caller: &Caller, conn: &mut Conn, clock: &Clock) -> QueryResult<bool> {
+        // One that was never launched has nobody frozen: only a launch sends it.
+        let goes_on = next != State::Sending || self.state() == State::Paused;
+        if !goes_on || !self.turn(next, conn)? {
+            return Ok(false);
+        }
+        if next == State::Cancelled {
+            Recipient::cancel_waiting(self.id, clock.stamp(), conn)?;
+        }
+        let action = format!("campaign.{}", next.key());
+        audit(conn, caller, &action, &self.subject_line(), &json!({ "name": self.name }))?;
+        Ok(true)
     }
 
     /// Only what was never sent goes: the others are what happened.

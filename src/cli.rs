@@ -5,6 +5,7 @@ pub mod log;
 mod people;
 pub mod serve;
 
+use crate::campaigns;
 use crate::config::{self, Config, Database, Limits};
 use crate::db::{Db, Unavailable};
 use crate::imports::{Subject, command};
@@ -45,6 +46,9 @@ enum Command {
     Export(Export),
     /// Count the customers a filter selects
     Count(Count),
+    /// Campaigns, and what comes back of them
+    #[command(subcommand)]
+    Campaign(campaigns::command::Asked),
 }
 
 /// A made-up workspace.
@@ -212,6 +216,7 @@ fn obey(line: Line) -> anyhow::Result<ExitCode> {
         Command::Import(Import::Purchases(file)) => command::import(Subject::Purchases, &open()?, &file),
         Command::Import(Import::Undo { id }) => command::undo(id, &open()?),
         Command::Export(asked) => crate::exports::command::export(&open()?, &asked),
+        Command::Campaign(asked) => campaigns::command::obey(asked, open),
         Command::Count(asked) => crate::exports::command::count(&open()?, &asked),
     }
 }

@@ -114,6 +114,7 @@ fn place(subject: &str, action: &str) -> Option<String> {
         "segment" => format!("/segments/{id}"),
         "view" => format!("/views/{id}"),
         "customer" => format!("/customers/{id}"),
+        "campaign" => format!("/campaigns/{id}"),
         "import" => format!("/imports/{id}"),
         "bulk action" => format!("/bulk/{id}"),
         "custom field" => format!("/settings/fields/{id}/edit"),

@@ -37,6 +37,11 @@ impl Mistakes {
         self.0.iter().find(|(wrong, _)| wrong == field).map(|(_, words)| words.as_str())
     }
 
+    /// The sentences by field, for programs.
+    pub fn by_field(&self) -> serde_json::Map<String, serde_json::Value> {
+        self.0.iter().rev().map(|(field, words)| (field.to_string(), words.as_str().into())).collect()
+    }
+
     /// All in one line, for a terminal.
     pub fn spoken(&self) -> String {
         let sentences: Vec<_> = self.0.iter().map(|(field, words)| format!("{field}: {words}.")).collect();

@@ -117,6 +117,8 @@ impl Right {
 pub enum Access {
     /// Anybody, signed in or not.
     Public,
+    /// Whoever signs what it sends with the workspace's secret for that: the handler checks it against the body.
+    Signed,
     /// Anybody signed in.
     SignedIn,
     Needs(Right),

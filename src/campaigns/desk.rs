@@ -248,7 +248,7 @@ fn due(campaign: i64, most: usize, now: NaiveDateTime, conn: &mut Conn) -> Query
     }
 }
 
-fn note(
+pub(super) fn note(
     (campaign, customer, attempt): (i64, i64, i64),
     at: NaiveDateTime,
     outcome: &str,

@@ -6,12 +6,11 @@ use super::audience::Audience;
 use super::key::Key;
 use super::reach::{self, Member, Reach};
 use super::recipients::Status;
-use super::{Campaign, Problem, State};
+use super::{Campaign, Problem, State, form};
 use crate::agents::{Caller, audit};
 use crate::db::Conn;
 use crate::db::rows::{Column, Rows};
 use crate::db::schema::{campaigns, customers};
-use crate::web::thousands;
 use crate::workspace::{Clock, spell};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -55,6 +54,17 @@ pub fn everybody(conn: &mut Conn) -> QueryResult<i64> {
 }
 
 impl Campaign {
+    /// With nothing wrong in what it says, as far as it is not sent yet.
+    pub fn sendable(id: i64, conn: &mut Conn) -> Result<Campaign, Problem> {
+        let found = Campaign::find(id, conn)?;
+        let campaign = found.ok_or_else(|| Problem::Told("This campaign was deleted meanwhile.".into()))?;
+        let wrong = form::mistakes(&campaign, conn)?;
+        match campaign.state().is_before() && !wrong.is_empty() {
+            true => Problem::told(format!("It cannot be sent as it is. {}", wrong.spoken())),
+            false => Ok(campaign),
+        }
+    }
+
     /// Freezes the audience and begins to send. What is said was checked before.
     pub fn launch(
         &self,
@@ -110,10 +120,7 @@ impl Campaign {
         };
         Ok(match now.state().is_before() {
             true => Problem::Changed(now.actor),
-            false => {
-                let by = now.launched_by.as_deref().unwrap_or("somebody");
-                Problem::Told(format!("{by} launched this campaign already. It was sent once; nothing was sent now."))
-            }
+            false => Problem::Launched(now.launched_by.unwrap_or_else(|| "somebody".into())),
         })
     }
 
@@ -124,18 +131,10 @@ impl Campaign {
             return Problem::told("Nobody would get this campaign: nothing was sent.");
         }
         if guards.is_adrift(order.approved, now) {
-            return Problem::told(format!(
-                "It was to go to {}, and now it would go to {}. Nothing was sent: look at the audience again.",
-                thousands(&order.approved),
-                thousands(&now)
-            ));
+            return Err(Problem::Adrift { approved: order.approved, now });
         }
         if guards.asks_for_number(now, everybody(conn)?) && order.typed != Some(order.approved) {
-            return Problem::told(format!(
-                "This goes to {} of all your customers. Type {} to say that you mean it.",
-                thousands(&now),
-                order.approved
-            ));
+            return Err(Problem::Untyped { approved: order.approved, now });
         }
         Ok(())
     }

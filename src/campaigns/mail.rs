@@ -12,7 +12,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use compose::{Campaign, Envelope, Problem, compose, message_id};
+pub use compose::{Campaign, Envelope, Problem, compose, meant_by, message_id};
 pub use pool::LONGEST;
 
 use super::delivery::{Failure, Sent};

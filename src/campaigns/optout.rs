@@ -21,16 +21,25 @@ pub enum Reason {
 }
 
 impl Reason {
-    fn key(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Reason::Unsubscribed => "unsubscribed",
             Reason::Bounced => "bounced",
             Reason::Complained => "complained",
         }
     }
+
+    /// The reasons it may stand in for. Somebody who leaves once more has left later.
+    fn outweighs(self) -> &'static [&'static str] {
+        match self {
+            Reason::Unsubscribed | Reason::Bounced => &["unsubscribed"],
+            Reason::Complained => &["unsubscribed", "bounced"],
+        }
+    }
 }
 
-/// From now on this address gets nothing over this channel.
+/// From now on this address gets nothing over this channel. False when that was so already, for a reason that weighs as
+/// much: who left may come back, and an address that bounced or complained is not given back by leaving as well.
 pub fn suppress(
     key: &Key,
     channel: Channel,
@@ -39,20 +48,25 @@ pub fn suppress(
     campaign: Option<i64>,
     at: NaiveDateTime,
     conn: &mut Conn,
-) -> QueryResult<()> {
+) -> QueryResult<bool> {
     let said = (suppressions::reason.eq(reason.key()), suppressions::at.eq(at), suppressions::campaign_id.eq(campaign));
     let row = (
         suppressions::channel.eq(channel.key()),
         suppressions::address.eq(addresses::hash(key, channel, address)),
         said,
     );
-    each!(conn, c => diesel::insert_into(suppressions::table)
-        .values(row)
-        .on_conflict((suppressions::channel, suppressions::address))
-        .do_update()
-        .set(said)
-        .execute(c))
-    .map(drop)
+    use diesel::query_dsl::methods::FilterDsl;
+    let weaker = suppressions::reason.eq_any(reason.outweighs());
+    let changed = each!(conn, c => FilterDsl::filter(
+        diesel::insert_into(suppressions::table)
+            .values(row)
+            .on_conflict((suppressions::channel, suppressions::address))
+            .do_update()
+            .set(said),
+        weaker,
+    )
+    .execute(c))?;
+    Ok(changed == 1)
 }
 
 /// Whoever holds a link.
@@ -98,6 +112,31 @@ pub fn say(
     at: NaiveDateTime,
     conn: &mut Conn,
 ) -> QueryResult<()> {
+    let how = How { source: format!("link in campaign {}", token.campaign), reason: Reason::Unsubscribed };
+    write_down(token, channel, consent, &how, key, at, conn)
+}
+
+/// She called a message spam, and her provider passed that on. It is as if she had left by its link, for good.
+pub fn complain(token: &Token, key: &Key, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+    let how = How { source: format!("complaint about campaign {}", token.campaign), reason: Reason::Complained };
+    write_down(token, token.channel, Consent::OptedOut, &how, key, at, conn)
+}
+
+/// From where we know what she wants.
+struct How {
+    source: String,
+    reason: Reason,
+}
+
+fn write_down(
+    token: &Token,
+    channel: Channel,
+    consent: Consent,
+    how: &How,
+    key: &Key,
+    at: NaiveDateTime,
+    conn: &mut Conn,
+) -> QueryResult<()> {
     let customer = Customer::find(token.customer, conn)?;
     let address = match (&customer, channel) {
         (Some(customer), Channel::Email) => customer.email.clone(),
@@ -105,8 +144,7 @@ pub fn say(
         (None, _) => None,
     };
     if customer.is_some() {
-        let source = format!("link in campaign {}", token.campaign);
-        set_consent(token.customer, channel, consent, &source, at, conn)?;
+        set_consent(token.customer, channel, consent, &how.source, at, conn)?;
     }
     // What she was written to by, which may be another address than she has now.
     let written = match channel == token.channel {
@@ -117,7 +155,7 @@ pub fn say(
         let mut addresses: Vec<String> = address.into_iter().chain(written).collect();
         addresses.dedup();
         for address in addresses {
-            suppress(key, channel, &address, Reason::Unsubscribed, Some(token.campaign), at, conn)?;
+            suppress(key, channel, &address, how.reason, Some(token.campaign), at, conn)?;
         }
     }
     Ok(())

@@ -3,13 +3,12 @@
 
 use super::Campaign;
 use super::reach::Why;
-use super::recipients::{Recipient, Sums};
+use super::recipients::{Recipient, Status, Sums};
 use crate::customers::Channel;
 use crate::db::Conn;
 use crate::imports::cells::guarded;
 use crate::web::{stream::Broken, thousands};
 use crate::workspace::{Workspace, spell};
-use diesel::QueryResult;
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -72,7 +71,7 @@ pub fn write_json(campaign: &Campaign, mut out: impl Write, conn: &mut Conn) -> 
         Value::Object(sums)
     )?;
     let mut comma = "\n";
-    each(campaign.id, conn, |one| {
+    each(campaign.id, None, conn, |one| {
         write!(out, "{comma}{}", told(one, campaign.channel()))?;
         comma = ",\n";
         Ok(())
@@ -80,8 +79,8 @@ pub fn write_json(campaign: &Campaign, mut out: impl Write, conn: &mut Conn) -> 
     Ok(out.write_all(b"\n]\n}\n")?)
 }
 
-/// A row for each of them. To be called inside a snapshot.
-pub fn write_csv(campaign: &Campaign, out: impl Write, conn: &mut Conn) -> Result<(), Broken> {
+/// A row for each of them, or for those with a status. To be called inside a snapshot.
+pub fn write_csv(campaign: &Campaign, status: Option<Status>, out: impl Write, conn: &mut Conn) -> Result<(), Broken> {
     let receipt = settled(campaign);
     let cell = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -98,7 +97,7 @@ pub fn write_csv(campaign: &Campaign, out: impl Write, conn: &mut Conn) -> Resul
     ];
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(COLUMNS)?;
-    each(campaign.id, conn, |one| {
+    each(campaign.id, status, conn, |one| {
         let told = told(one, campaign.channel());
         for text in &same {
             csv.write_field(guarded(text).as_ref())?;
@@ -127,17 +126,20 @@ pub fn told(one: &Recipient, channel: Channel) -> Value {
     })
 }
 
-fn each(campaign: i64, conn: &mut Conn, mut tell: impl FnMut(&Recipient) -> Result<(), Broken>) -> Result<(), Broken> {
+/// Looks at everybody in the audience, or at those with a status, one after another: memory does not grow with them.
+pub fn each(
+    campaign: i64,
+    status: Option<Status>,
+    conn: &mut Conn,
+    mut see: impl FnMut(&Recipient) -> Result<(), Broken>,
+) -> Result<(), Broken> {
     let mut after = 0;
     loop {
-        let piece: QueryResult<Vec<Recipient>> = Recipient::list(campaign, None, None, after, PIECE, conn);
-        let piece = piece?;
-        for one in &piece {
-            tell(one)?;
-        }
+        let piece = Recipient::list(campaign, status, None, after, PIECE, conn)?;
+        piece.iter().try_for_each(&mut see)?;
         match piece.last() {
-            Some(last) if piece.len() as i64 == PIECE => after = last.customer_id,
-            _ => return Ok(()),
+            Some(last) => after = last.customer_id,
+            None => return Ok(()),
         }
     }
 }

@@ -104,6 +104,11 @@ impl Recipient {
         Status::parse(&self.status).unwrap_or(Status::Excluded)
     }
 
+    /// It was sent to her address and came back from there.
+    pub fn bounced(&self) -> bool {
+        self.status() == Status::Failed && self.reason.as_deref() == Some(Why::Bounced.key())
+    }
+
     pub fn find(campaign: i64, customer: i64, conn: &mut Conn) -> QueryResult<Option<Recipient>> {
         let one = campaign_recipients::table.find((campaign, customer));
         one.select(Recipient::as_select()).first(conn).optional()
@@ -114,7 +119,9 @@ impl Recipient {
     pub fn again(campaign: i64, customer: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<bool> {
         let row = campaign_recipients::table
             .find((campaign, customer))
-            .filter(campaign_recipients::status.eq_any([Status::Uncertain.key(), Status::Failed.key()]));
+            .filter(campaign_recipients::status.eq_any([Status::Uncertain.key(), Status::Failed.key()]))
+            // What came back would come back again.
+            .filter(campaign_recipients::reason.is_null().or(campaign_recipients::reason.ne(Why::Bounced.key())));
         let changed = diesel::update(row)
             .set((
                 campaign_recipients::status.eq(Status::Waiting.key()),
@@ -168,14 +175,17 @@ impl Recipient {
     /// Why she stands where she stands, in a sentence.
     pub fn words(&self, channel: Channel) -> String {
         let said = self.said.as_deref().filter(|said| !said.is_empty());
-        let because = self.reason.as_deref().and_then(Why::parse).map(|why| why.words(channel));
-        match (self.status(), because, said) {
-            (Status::Excluded | Status::Skipped, Some(because), _) => capital(because),
+        let why = self.reason.as_deref().and_then(Why::parse);
+        match (self.status(), why, said) {
+            (Status::Excluded | Status::Skipped, Some(why), _) => capital(why.words(channel)),
             (Status::Waiting, _, Some(said)) => format!("It is tried again. The other side said: {said}"),
             (Status::Waiting, ..) => "Her turn comes".into(),
             (Status::Sending, ..) => "On its way".into(),
+            (Status::Sent, Some(Why::Complained), _) => "It arrived, and she called it spam".into(),
             // What was said to that stands in her history.
             (Status::Sent, ..) => "Taken over".into(),
+            (Status::Failed, Some(Why::Bounced), Some(said)) => format!("It came back: {said}"),
+            (Status::Failed, Some(Why::Bounced), None) => "It came back".into(),
             (Status::Failed, _, Some(said)) => said.to_string(),
             (Status::Uncertain, ..) => {
                 "It was on its way when the process or the connection ended. It may have arrived; it is not sent again \
@@ -256,15 +266,16 @@ impl Sums {
         self.recipients() - self.with(Status::Waiting) - self.with(Status::Sending)
     }
 
+    /// Those with a status for this reason.
+    pub fn because(&self, status: Status, why: Why) -> i64 {
+        let of =
+            |(one, reason, _): &&(Status, Option<String>, i64)| *one == status && reason.as_deref() == Some(why.key());
+        self.rows.iter().filter(of).map(|(.., count)| count).sum()
+    }
+
     /// The reasons of those with a status, with how many each has, in the order they are looked at.
     pub fn reasons(&self, status: Status) -> Vec<(Why, i64)> {
-        let count = |why: Why| {
-            let of = |(one, reason, _): &&(Status, Option<String>, i64)| {
-                *one == status && reason.as_deref() == Some(why.key())
-            };
-            self.rows.iter().filter(of).map(|(.., count)| count).sum::<i64>()
-        };
         let all = Why::BEFORE.into_iter().chain([Why::Deleted]);
-        all.map(|why| (why, count(why))).filter(|(_, count)| *count > 0).collect()
+        all.map(|why| (why, self.because(status, why))).filter(|(_, count)| *count > 0).collect()
     }
 }

@@ -144,6 +144,14 @@ impl ShowPage {
         self.sums.reasons(Status::Excluded)
     }
 
+    fn bounced(&self) -> i64 {
+        self.sums.because(Status::Failed, Why::Bounced)
+    }
+
+    fn complained(&self) -> i64 {
+        self.sums.because(Status::Sent, Why::Complained)
+    }
+
     fn is_shown(&self, status: &Status) -> bool {
         self.shown == Some(*status)
     }

@@ -6,7 +6,7 @@ mod guard;
 mod tests;
 
 use super::delivery::{Failure, Sent, tidy};
-use super::key::mac;
+use super::key::{mac, same};
 use crate::customers::Channel;
 use crate::web::tls;
 use chrono::{NaiveDateTime, SecondsFormat};
@@ -124,8 +124,26 @@ impl Outgoing<'_> {
 /// `t=<unix seconds>,v1=<hex>`: HMAC-SHA256 with the shared secret of the seconds, a full stop and the body. The time is
 /// signed too, so that a gateway can refuse what somebody kept and sends again.
 pub fn signature(secret: &str, seconds: i64, body: &str) -> String {
-    let signed = mac(secret.as_bytes(), &[seconds.to_string().as_bytes(), b".", body.as_bytes()]);
-    format!("t={seconds},v1={}", hex(&signed))
+    format!("t={seconds},v1={}", signed(secret, seconds, body.as_bytes()))
+}
+
+fn signed(secret: &str, seconds: i64, body: &[u8]) -> String {
+    hex(&mac(secret.as_bytes(), &[seconds.to_string().as_bytes(), b".", body]))
+}
+
+/// How far the clock of whoever signs may be from ours, and a body on its way, in seconds.
+const LATE: u64 = 300;
+
+/// Whether whoever has the secret signed this body, and just now: what Muster asks of those who write to it in turn.
+pub fn is_signed(signature: &str, secret: &str, now: i64, body: &[u8]) -> bool {
+    let read = || {
+        let (seconds, given) = signature.trim().strip_prefix("t=")?.split_once(",v1=")?;
+        Some((seconds.parse::<i64>().ok()?, given))
+    };
+    read().is_some_and(|(seconds, given)| {
+        let signed = signed(secret, seconds, body);
+        same(signed.as_bytes(), given.to_ascii_lowercase().as_bytes()) && now.abs_diff(seconds) <= LATE
+    })
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

@@ -69,12 +69,12 @@ pub async fn index(db: Data<Db>, params: Query<Params>) -> Result<HttpResponse, 
 }
 
 /// A body of the right shape, or what is missing in it.
-fn read<T: DeserializeOwned>(body: Json<Value>) -> Result<T, Refusal> {
+pub fn read<T: DeserializeOwned>(body: Json<Value>) -> Result<T, Refusal> {
     serde_json::from_value(body.into_inner()).map_err(|error| Refusal::invalid(error.to_string(), Value::Null))
 }
 
 /// What is given, `null` included; what is not given stays as it is.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 

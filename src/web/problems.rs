@@ -229,7 +229,7 @@ impl Asked {
             htmx: Htmx::of(req.headers()),
             chrome: Chrome::of(req),
             get: req.method() == Method::GET,
-            api: req.path().starts_with("/api/"),
+            api: ["/api/", "/hooks/"].iter().any(|programs| req.path().starts_with(programs)),
             here: req.uri().path_and_query().map_or("/", |path| path.as_str()).to_string(),
             back: super::back(req),
         }

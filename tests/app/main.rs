@@ -13,6 +13,8 @@ mod bulk_undo;
 mod bulk_walk;
 mod campaign_filters;
 mod campaigns;
+mod campaigns_api;
+mod campaigns_bounced;
 mod campaigns_receipts;
 mod campaigns_sent;
 mod campaigns_walk;

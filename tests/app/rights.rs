@@ -82,10 +82,12 @@ fn every_door_lets_in_whom_it_should_and_nobody_else() {
                 let answer = knock(client, &server, &door);
                 let told = format!("{} {} for {}: {}", door.method, door.path, role.key(), answer.status());
                 let may = match door.access {
-                    Access::Public | Access::SignedIn => true,
+                    Access::Public | Access::Signed | Access::SignedIn => true,
                     Access::Needs(right) => caller(role, is_api(&door)).may(right),
                 };
-                if may {
+                if door.access == Access::Signed {
+                    assert_eq!(answer.status(), 401, "{told} without a signature");
+                } else if may {
                     assert!(!matches!(answer.status().as_u16(), 401 | 403 | 500..), "{told}");
                     assert!(leads_out(&door) || !leads_to_sign_in(&answer) || door.path == "/setup", "{told}");
                 } else {
@@ -114,7 +116,9 @@ fn nobody_gets_in_without_signing_in() {
         let token = server.token(Role::Admin);
         for door in doors().into_iter().filter(|door| door.access != Access::Public) {
             let told = format!("{} {}", door.method, door.path);
-            if is_api(&door) {
+            if door.access == Access::Signed {
+                assert_eq!(knock(&program, &server, &door).status(), 401, "{told}");
+            } else if is_api(&door) {
                 for client in [&visitor_who_stays(), &person] {
                     let answer = knock(client, &server, &door);
                     assert_eq!(answer.status(), 401, "{told}");

@@ -3,13 +3,12 @@
 //! Names and subjects are words of others. They are encoded by lettre and never put beside anything by hand; what stands
 //! in a header as it is, the addresses of the web and the id, may hold nothing that ends a header.
 
+use crate::campaigns::key::{mac, same};
 use crate::campaigns::message::Rendered;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
-use sha2::Sha256;
 
 /// All that makes one email.
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +58,49 @@ pub fn compose(envelope: &Envelope<'_>) -> Result<Message, Problem> {
     .map_err(|error| Problem::Other(error.to_string()))
 }
 
+/// How many bytes of an id are a mark of its content; the rest is the content itself, hidden.
+const MARK: usize = 16;
+const CONTENT: usize = 16;
+
 /// The same for the same recipient at each attempt, so that a mailbox which got it twice shows it once. Whoever reads it
-/// learns neither how many customers nor how many campaigns there are.
+/// learns neither how many customers nor how many campaigns there are; whoever has the key learns which of them is meant,
+/// and that it was us who wrote so.
 pub fn message_id(key: &[u8], campaign: i64, customer: i64, domain: &str) -> String {
-    // A key of HMAC may have any length.
-    let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!() };
-    hmac.update(b"message-id");
-    hmac.update(&campaign.to_be_bytes());
-    hmac.update(&customer.to_be_bytes());
-    format!("<{}@{domain}>", BASE64_URL_SAFE_NO_PAD.encode(&hmac.finalize().into_bytes()[..18]))
+    let mut content = [0; CONTENT];
+    content[..8].copy_from_slice(&campaign.to_be_bytes());
+    content[8..].copy_from_slice(&customer.to_be_bytes());
+    // Nothing random is in it, so the mark hides what follows: another content has another one.
+    let mark = mark(key, &content);
+    let bytes = [mark, hidden(key, &mark, content)].concat();
+    format!("<{}@{domain}>", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Campaign and customer of an id that was made with this key, in brackets or without; `None` for any other. A server on
+/// the way may have changed the domain, which says nothing.
+pub fn meant_by(message_id: &str, key: &[u8]) -> Option<(i64, i64)> {
+    let id = message_id.trim().trim_start_matches('<').trim_end_matches('>');
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(id.split('@').next()?).ok()?;
+    let (given, rest) = bytes.split_first_chunk::<MARK>()?;
+    let content = hidden(key, given, rest.try_into().ok()?);
+    if !same(&mark(key, &content), given) {
+        return None;
+    }
+    let (campaign, customer) = content.split_first_chunk()?;
+    Some((i64::from_be_bytes(*campaign), i64::from_be_bytes(customer.try_into().ok()?)))
+}
+
+fn mark(key: &[u8], content: &[u8; CONTENT]) -> [u8; MARK] {
+    first(mac(key, &[b"mark of a message: ", content]))
+}
+
+/// Hides the content, or shows it again.
+fn hidden(key: &[u8], mark: &[u8; MARK], content: [u8; CONTENT]) -> [u8; CONTENT] {
+    let cover: [u8; CONTENT] = first(mac(key, &[b"cover of a message: ", mark]));
+    std::array::from_fn(|at| content[at] ^ cover[at])
+}
+
+fn first<const N: usize>(bytes: [u8; 32]) -> [u8; N] {
+    std::array::from_fn(|at| bytes[at])
 }
 
 fn page(html: &str) -> String {

@@ -121,11 +121,41 @@ fn an_id_is_the_same_at_each_attempt_and_says_nothing() {
     let id = |key: &str, campaign, customer| message_id(key.as_bytes(), campaign, customer, "shop.test");
     let first = id("key", 1234567, 7654321);
     assert_eq!(first, id("key", 1234567, 7654321));
-    assert!(first.starts_with('<') && first.ends_with("@shop.test>") && first.len() == 24 + 12, "{first}");
+    assert!(first.starts_with('<') && first.ends_with("@shop.test>") && first.len() == 43 + 12, "{first}");
     for other in [id("key", 7654321, 1234567), id("other", 1234567, 7654321), id("key", 1234567, 7654322)] {
         assert_ne!(first, other);
     }
     assert!(!first.contains("1234567") && !first.contains("7654321"));
+}
+
+#[test]
+fn whoever_has_the_key_reads_from_an_id_whom_it_was_for_and_nobody_else_makes_one() {
+    for (campaign, customer) in [(7, 42), (1, 1), (i64::MAX, i64::MIN)] {
+        let id = message_id(b"key", campaign, customer, "shop.test");
+        assert_eq!(meant_by(&id, b"key"), Some((campaign, customer)));
+        assert_eq!(meant_by(id.trim_matches(['<', '>']), b"key"), Some((campaign, customer)), "without brackets");
+        assert_eq!(meant_by(&id.replace("shop.test", "relay.test"), b"key"), Some((campaign, customer)));
+        assert_eq!(meant_by(&id, b"other"), None);
+        for at in 1..44 {
+            let changed: String = id
+                .chars()
+                .enumerate()
+                .map(|(n, c)| if n == at { if c == 'A' { 'B' } else { 'A' } } else { c })
+                .collect();
+            assert_eq!(meant_by(&changed, b"key"), None, "{changed}");
+        }
+    }
+    for other in ["", "<>", "<@>", "x@y", &"A".repeat(43), &format!("{}@y", "A".repeat(60))] {
+        assert_eq!(meant_by(other, b"key"), None, "{other}");
+    }
+}
+
+/// Bounces come back for days: what an id looks like is a promise.
+#[test]
+fn an_id_sent_by_an_older_muster_is_still_read() {
+    let sent = "<bDdFtILSX1R4oWVK2tpCg_VE_rR1-R6HXl76jSQwIaE@shop.test>";
+    assert_eq!(meant_by(sent, b"key"), Some((7, 42)));
+    assert_eq!(message_id(b"key", 7, 42, "shop.test"), sent);
 }
 
 #[test]

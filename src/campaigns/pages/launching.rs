@@ -1,13 +1,12 @@
 //! Sending a campaign: what is about to go out, now or later; and stopping it.
 
 use super::super::launch::{self as launching, Order};
-use super::super::recipients::Recipient;
 use super::super::views::{LaunchPage, people as persons};
 use super::super::ways::Ways;
 use super::super::{Campaign, Problem, State, form, key, schedule as later};
 use super::writing::reached;
 use super::{clock, find};
-use crate::agents::{Caller, audit};
+use crate::agents::Caller;
 use crate::db::{Conn, Db};
 use crate::web::{self, Chrome, Error, flash, see_other};
 use crate::workspace::{Clock, Workspace};
@@ -15,7 +14,6 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path};
 use serde::Deserialize;
-use serde_json::json;
 
 fn launch_page(
     chrome: Chrome,
@@ -112,17 +110,6 @@ pub async fn unschedule(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<H
     turn(&db, caller, *id, State::Draft, "It waits for you again. Nothing goes out by itself.").await
 }
 
-/// A campaign with nothing wrong in what it says, as far as it is not sent yet.
-fn sendable(id: i64, conn: &mut Conn) -> Result<Campaign, Problem> {
-    let found = Campaign::find(id, conn)?;
-    let campaign = found.ok_or_else(|| Problem::Told("This campaign was deleted meanwhile.".into()))?;
-    let wrong = form::mistakes(&campaign, conn)?;
-    match campaign.state().is_before() && !wrong.is_empty() {
-        true => Problem::told(format!("It cannot be sent as it is. {}", wrong.spoken())),
-        false => Ok(campaign),
-    }
-}
-
 /// Does what somebody has agreed to. Then the campaign is shown, or the question again with what stands in the way.
 async fn agree(
     db: &Db,
@@ -136,7 +123,7 @@ async fn agree(
     let typed = agreed.typed.clone();
     let done = db
         .write(move |conn| {
-            let campaign = sendable(id, conn)?;
+            let campaign = Campaign::sendable(id, conn)?;
             let clock = Workspace::load(conn)?.clock();
             done(&campaign, &agreed, conn, &clock)
         })
@@ -162,16 +149,11 @@ async fn turn(db: &Db, caller: Caller, id: i64, next: State, done: &'static str)
     let words = db
         .write(move |conn| {
             let campaign = find(id, conn)?;
-            if !campaign.turn(next, conn)? {
+            let clock = clock(conn)?;
+            if !campaign.step(next, &caller, conn, &clock)? {
                 let now = find(id, conn)?.state();
                 return Ok::<_, Error>(format!("Nothing was changed: it is {} now.", now.words().to_lowercase()));
             }
-            if next == State::Cancelled {
-                let clock = clock(conn)?;
-                Recipient::cancel_waiting(id, clock.stamp(), conn)?;
-            }
-            let details = json!({ "name": campaign.name });
-            audit(conn, &caller, &format!("campaign.{}", next.key()), &campaign.subject_line(), &details)?;
             Ok(done.to_string())
         })
         .await?;

@@ -122,8 +122,10 @@ type Writer = fn(&Campaign, &mut dyn std::io::Write, &mut Conn) -> Result<(), Br
 
 /// `GET /campaigns/{id}/receipt.csv`
 pub async fn receipt_csv(db: Data<Db>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
-    take_along(&db, caller, *id, "csv", "text/csv; charset=utf-8", |it, out, conn| receipt::write_csv(it, out, conn))
-        .await
+    take_along(&db, caller, *id, "csv", "text/csv; charset=utf-8", |it, out, conn| {
+        receipt::write_csv(it, None, out, conn)
+    })
+    .await
 }
 
 /// `GET /campaigns/{id}/receipt.json`

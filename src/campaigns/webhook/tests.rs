@@ -109,6 +109,30 @@ fn a_signature_can_be_checked_by_anybodys_tools() {
 }
 
 #[test]
+fn what_others_sign_counts_for_this_body_this_secret_and_this_moment() {
+    let signature = signature("a secret", 1_790_000_000, "{}");
+    let counts = |signature: &str, secret, now, body: &[u8]| is_signed(signature, secret, now, body);
+    assert!(counts(&signature, "a secret", 1_790_000_000, b"{}"));
+    assert!(counts(
+        &signature.to_uppercase().replace("T=", "t=").replace("V1", "v1"),
+        "a secret",
+        1_790_000_300,
+        b"{}"
+    ));
+    assert!(counts(&format!(" {signature}\n"), "a secret", 1_789_999_700, b"{}"));
+    assert!(!counts(&signature, "a secret", 1_790_000_301, b"{}"), "kept and sent again");
+    assert!(!counts(&signature, "a secret", 1_789_999_699, b"{}"), "from the future");
+    assert!(!counts(&signature, "another", 1_790_000_000, b"{}"));
+    assert!(!counts(&signature, "a secret", 1_790_000_000, b"{} "));
+    let later = signature.replace("t=1790000000", "t=1790000001");
+    assert!(!counts(&later, "a secret", 1_790_000_000, b"{}"), "the time is signed too");
+    for other in ["", "t=", "t=1790000000", "t=1790000000,v1=", "v1=ab,t=1", "t=x,v1=y", &signature[..40]] {
+        assert!(!counts(other, "a secret", 1_790_000_000, b"{}"), "{other}");
+    }
+    assert!(!counts(&format!("t={},v1=00", i64::MIN), "a secret", i64::MAX, b""));
+}
+
+#[test]
 fn the_status_says_what_follows() {
     for (status, kind) in [
         ("200 OK", "sent"),
