@@ -7,6 +7,7 @@ use super::recipients::Recipient;
 use super::token::Token;
 use crate::customers::{Channel, Consent, Consents, Customer, set_consent};
 use crate::db::Conn;
+use crate::db::dialect::{self, Queue};
 use crate::db::schema::{campaign_recipients, suppressions};
 use crate::each;
 use chrono::NaiveDateTime;
@@ -30,7 +31,8 @@ impl Reason {
     }
 }
 
-/// From now on this address gets nothing over this channel.
+/// From now on this address gets nothing over this channel: whoever is about to write to it has claimed that before, or
+/// waits until this is committed.
 pub fn suppress(
     key: &Key,
     channel: Channel,
@@ -40,6 +42,7 @@ pub fn suppress(
     at: NaiveDateTime,
     conn: &mut Conn,
 ) -> QueryResult<()> {
+    dialect::one_at_a_time(conn, Queue::Leaving)?;
     let said = (suppressions::reason.eq(reason.key()), suppressions::at.eq(at), suppressions::campaign_id.eq(campaign));
     let row = (
         suppressions::channel.eq(channel.key()),
@@ -98,6 +101,8 @@ pub fn say(
     at: NaiveDateTime,
     conn: &mut Conn,
 ) -> QueryResult<()> {
+    // Before anything of hers is touched: those who claim hold this first.
+    dialect::one_at_a_time(conn, Queue::Leaving)?;
     let customer = Customer::find(token.customer, conn)?;
     let address = match (&customer, channel) {
         (Some(customer), Channel::Email) => customer.email.clone(),
