@@ -139,7 +139,7 @@ fn leaves_by_link(program: &Program, campaign: &Campaign, customer: i64) -> u16 
 }
 
 /// The ways to opt out.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy)]
 enum Way {
     Link,
     Page,
@@ -150,7 +150,6 @@ enum Way {
 #[derive(Debug)]
 struct Left {
     customer: i64,
-    way: Way,
     stood: Status,
     at: f64,
 }
@@ -184,7 +183,7 @@ fn leaves(program: &Program, campaign: &Campaign, customer: i64, way: Way) -> Le
             .expect("she leaves"),
     };
     let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs_f64();
-    Left { customer, way, stood, at }
+    Left { customer, stood, at }
 }
 
 /// The first who waits: those after her are about to be claimed.

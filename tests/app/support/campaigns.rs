@@ -15,7 +15,7 @@ use muster::filters::fields::Fields;
 use std::time::{Duration, Instant};
 
 /// Nothing is asked twice.
-pub const GUARDS: Guards = Guards { drift: 1_000, typed: 1_000 };
+pub const GUARDS: Guards = Guards { drift: 100_000_000, typed: 1_000 };
 
 /// Customers of a file whose opt-ins can be proven.
 pub fn opted_in(db: &Db, text: &str) {

@@ -27,6 +27,8 @@ impl Program {
 
     /// The same, reaching the database by another way.
     pub fn serve_at(db: &Db, url: &str, flags: &[&str]) -> Program {
+        // For whoever visits it.
+        muster::web::tls::choose();
         let data = tempfile::tempdir().expect("a folder for its files");
         let mut process = Command::new(env!("CARGO_BIN_EXE_muster"))
             .args(["serve", "--listen", "127.0.0.1:0", "--workers", "2", "--data-dir"])
