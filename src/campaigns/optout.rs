@@ -32,7 +32,7 @@ impl Reason {
 }
 
 /// From now on this address gets nothing over this channel: whoever is about to write to it has claimed that before, or
-/// waits until this is committed.
+/// waits until this is committed. To be said before rows of recipients are changed: those who claim begin with the same.
 pub fn suppress(
     key: &Key,
     channel: Channel,

@@ -141,8 +141,11 @@ impl Round<'_> {
                 Err(trouble) => {
                     // What was sent is remembered here until it can be written down.
                     tracing::warn!(%trouble, "what was sent cannot be written down just now; it is tried again");
-                    self.unheard |= !dialect::collided(&trouble);
-                    std::thread::sleep(AWAY);
+                    // One that others were in the way of was taken back, and is tried at once.
+                    if !dialect::collided(&trouble) {
+                        self.unheard = true;
+                        std::thread::sleep(AWAY);
+                    }
                     if stopping && self.away.is_empty() {
                         return;
                     }
@@ -178,11 +181,10 @@ impl Round<'_> {
         let away: Option<Vec<_>> = self.unheard.then(|| self.away.values().copied().collect());
         let known = &mut self.known;
         self.db.write_now::<_, Trouble>(|conn| {
-            // Others who change what people said wait less for it than it waits for them.
-            dialect::give_way(conn)?;
             let now = stamp(Utc::now());
             let key = Arc::new(key(conn)?);
             let desk = Desk { holder, key: &key, terms: &ways.terms };
+            desk.open(conn)?;
             desk.settle(done, now, conn)?;
             if let Some(away) = &away {
                 desk.give_back(away, conn)?;
