@@ -10,6 +10,7 @@ use super::{Campaign, State};
 use crate::customers::Channel;
 use crate::db::Conn;
 use crate::db::dialect::{self, Queue};
+use crate::db::nodes::Among;
 use crate::db::schema::{campaign_attempts, campaign_recipients, campaigns, channel_pace};
 use crate::{each, jobs};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -68,6 +69,7 @@ impl Desk<'_> {
 
     /// Writes down what became of some; what others have taken over meanwhile stays as they told it.
     pub fn settle(&self, done: &[(Claim, Done)], now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+        let mut notes = Vec::new();
         for (claim, done) in done {
             let mine = campaign_recipients::table
                 .find((claim.campaign, claim.customer))
@@ -101,10 +103,10 @@ impl Desk<'_> {
                     Err(Failure::Temporary(_)) => "temporary",
                     _ => status.key(),
                 };
-                note((claim.campaign, claim.customer, claim.attempt), now, outcome, said, conn)?;
+                notes.push(Note::of((claim.campaign, claim.customer, claim.attempt), now, outcome, said));
             }
         }
-        Ok(())
+        write(&notes, conn)
     }
 
     /// Gives back what this process holds and has not on its way: the database kept a claim and could not say so any more.
@@ -173,29 +175,44 @@ impl Desk<'_> {
     ) -> QueryResult<Vec<Claim>> {
         let whom: Vec<_> = some.iter().map(|due| (due.customer, due.address.as_deref())).collect();
         let refused = reach::refused_now(&whom, campaign.channel(), self.key, conn)?;
-        let mut claims = Vec::new();
-        for due in some {
-            match refused.get(&due.customer) {
-                Some(why) => skip(campaign, &due, *why, now, conn)?,
-                None => claims.push(self.hold(campaign, due, now, conn)?),
+        let (free, others): (Vec<Due>, Vec<Due>) =
+            some.into_iter().partition(|due| !refused.contains_key(&due.customer));
+        for due in others {
+            if let Some(why) = refused.get(&due.customer) {
+                skip(campaign, &due, *why, now, conn)?;
             }
         }
-        Ok(claims)
+        self.hold(campaign, free, now, conn)
     }
 
-    fn hold(&self, campaign: &Campaign, due: Due, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Claim> {
-        let Due { customer, address, name, attempts } = due;
-        let attempt = attempts + 1;
-        diesel::update(campaign_recipients::table.find((campaign.id, customer)))
+    fn hold(
+        &self,
+        campaign: &Campaign,
+        free: Vec<Due>,
+        now: NaiveDateTime,
+        conn: &mut Conn,
+    ) -> QueryResult<Vec<Claim>> {
+        let ids = free.iter().map(|due| due.customer).collect();
+        let these = campaign_recipients::table
+            .filter(campaign_recipients::campaign_id.eq(campaign.id))
+            .filter(Among { column: "campaign_recipients.customer_id", ids });
+        diesel::update(these)
             .set((
                 campaign_recipients::status.eq(Status::Sending.key()),
                 campaign_recipients::reason.eq(None::<String>),
-                campaign_recipients::attempts.eq(attempt),
+                campaign_recipients::attempts.eq(campaign_recipients::attempts + 1),
                 campaign_recipients::held_by.eq(self.holder),
                 campaign_recipients::held_until.eq(now + jobs::HELD),
             ))
             .execute(conn)?;
-        Ok(Claim { campaign: campaign.id, customer, attempt, address: address.unwrap_or_default(), name })
+        let claim = |Due { customer, address, name, attempts }| Claim {
+            campaign: campaign.id,
+            customer,
+            attempt: attempts + 1,
+            address: address.unwrap_or_default(),
+            name,
+        };
+        Ok(free.into_iter().map(claim).collect())
     }
 
     /// How many messages a channel may send now, of those wanted: by all processes together.
@@ -280,7 +297,7 @@ fn skip(campaign: &Campaign, due: &Due, why: Why, now: NaiveDateTime, conn: &mut
         ))
         .execute(conn)?;
     let words = why.words(campaign.channel());
-    note((campaign.id, due.customer, due.attempts), now, Status::Skipped.key(), words, conn)
+    write(&[Note::of((campaign.id, due.customer, due.attempts), now, Status::Skipped.key(), words)], conn)
 }
 
 /// Where somebody stands who was on the way and is not any more: her turn comes again, if the campaign was not stopped.
@@ -291,24 +308,29 @@ fn waits_again(campaign: i64, conn: &mut Conn) -> QueryResult<Status> {
     }
 }
 
-fn note(
-    (campaign, customer, attempt): (i64, i64, i64),
+/// A line of somebody's history.
+#[derive(Insertable)]
+#[diesel(table_name = campaign_attempts)]
+struct Note<'a> {
+    campaign_id: i64,
+    customer_id: i64,
+    attempt: i64,
     at: NaiveDateTime,
-    outcome: &str,
-    said: &str,
-    conn: &mut Conn,
-) -> QueryResult<()> {
-    diesel::insert_into(campaign_attempts::table)
-        .values((
-            campaign_attempts::campaign_id.eq(campaign),
-            campaign_attempts::customer_id.eq(customer),
-            campaign_attempts::attempt.eq(attempt),
-            campaign_attempts::at.eq(at),
-            campaign_attempts::outcome.eq(outcome),
-            campaign_attempts::said.eq(said),
-        ))
-        .execute(conn)
-        .map(drop)
+    outcome: &'a str,
+    said: &'a str,
+}
+
+impl<'a> Note<'a> {
+    fn of((campaign, customer, attempt): (i64, i64, i64), at: NaiveDateTime, outcome: &'a str, said: &'a str) -> Self {
+        Note { campaign_id: campaign, customer_id: customer, attempt, at, outcome, said }
+    }
+}
+
+fn write(notes: &[Note], conn: &mut Conn) -> QueryResult<()> {
+    if notes.is_empty() {
+        return Ok(());
+    }
+    each!(conn, c => diesel::insert_into(campaign_attempts::table).values(notes).execute(c)).map(drop)
 }
 
 /// Claims that nobody renewed: their process is gone, and nobody knows whether the message went.
@@ -333,7 +355,7 @@ pub fn give_up_lost(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<usize> {
             ))
             .execute(conn)?;
         if changed == 1 {
-            note(*row, now, Status::Uncertain.key(), "the process that sent it ended", conn)?;
+            write(&[Note::of(*row, now, Status::Uncertain.key(), "the process that sent it ended")], conn)?;
         }
     }
     Ok(rows.len())

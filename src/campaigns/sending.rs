@@ -28,7 +28,7 @@ const IDLE: Duration = Duration::from_millis(300);
 const BUSY: Duration = Duration::from_millis(2);
 /// The wait after the database was away.
 const AWAY: Duration = Duration::from_millis(500);
-/// How often claims are renewed: well before others take them for lost.
+/// How often claims are renewed, and those of others looked through: well before any is taken for lost.
 const RENEWED: Duration = Duration::from_secs(4);
 
 /// A message to be sent.
@@ -191,10 +191,12 @@ impl Round<'_> {
             }
             if renew {
                 desk.renew(now, conn)?;
+                desk::give_up_lost(now, conn)?;
             }
-            desk::give_up_lost(now, conn)?;
             let claims = desk.claim(most, now, conn)?;
-            desk::finish(now, conn)?;
+            if claims.len() < most {
+                desk::finish(now, conn)?;
+            }
             let orders = orders(claims, known, ways, &key, conn)?;
             Ok((orders, key))
         })
