@@ -140,7 +140,8 @@ fn a_word_of_the_database_that_gets_lost_loses_nobody() {
         // Between a process and its file there is nothing that could break.
         let Address::Postgres(url) = db.address() else { return };
         crowd_opted_in(&db, 600);
-        let (sink, line) = (Sink::start(), Line::to(url));
+        // What those said whose turn it is, is held: with that, claims end.
+        let (sink, line) = (Sink::start(), Line::to(url, "FOR SHARE"));
         let smtp = sink.url();
         let campaign = email_to(&db, "News", "tags contains VIP");
         launch(&db, &campaign).expect("it goes");

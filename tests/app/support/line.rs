@@ -13,8 +13,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// To the server of this address.
-    pub fn to(url: &str) -> Line {
+    /// To the server of this address. It breaks at the end of transactions in which a word was said.
+    pub fn to(url: &str, word: &'static str) -> Line {
         let (before, database) = url.rsplit_once('/').expect("an address with a database");
         let (before, server) = before.rsplit_once('@').expect("an address with a name");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -25,7 +25,7 @@ impl Line {
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&server) else { continue };
-                connect(client, server, breaks.clone(), broken.clone());
+                connect(client, server, word, breaks.clone(), broken.clone());
             }
         });
         line
@@ -35,7 +35,7 @@ impl Line {
         &self.url
     }
 
-    /// From now on it breaks at the next word for something that was kept, once.
+    /// It breaks at the next of them, once.
     pub fn break_once(&self) {
         self.breaks.store(true, Ordering::Release);
     }
@@ -46,14 +46,21 @@ impl Line {
     }
 }
 
-fn connect(client: TcpStream, server: TcpStream, breaks: Arc<AtomicBool>, broken: Arc<AtomicUsize>) {
+fn connect(
+    client: TcpStream,
+    server: TcpStream,
+    word: &'static str,
+    breaks: Arc<AtomicBool>,
+    broken: Arc<AtomicUsize>,
+) {
     let copy = |stream: &TcpStream| stream.try_clone().expect("the same stream");
     let deaf = Arc::new(AtomicBool::new(false));
     let (from, to, hears) = (copy(&client), copy(&server), deaf.clone());
     std::thread::spawn(move || {
+        let mut said = false;
         carry(from, to, |bytes| {
-            let kept = bytes.windows(6).any(|word| word == b"COMMIT");
-            if kept && breaks.swap(false, Ordering::AcqRel) {
+            said = said && !has(bytes, "BEGIN") || has(bytes, word);
+            if said && has(bytes, "COMMIT") && breaks.swap(false, Ordering::AcqRel) {
                 hears.store(true, Ordering::Release);
                 broken.fetch_add(1, Ordering::AcqRel);
             }
@@ -61,6 +68,10 @@ fn connect(client: TcpStream, server: TcpStream, breaks: Arc<AtomicBool>, broken
         })
     });
     std::thread::spawn(move || carry(server, client, |_| !deaf.load(Ordering::Acquire)));
+}
+
+fn has(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|some| some == word.as_bytes())
 }
 
 /// Carries bytes as long as each piece may pass.
