@@ -149,7 +149,8 @@ fn a_word_of_the_database_that_gets_lost_loses_nobody() {
         let began = Instant::now();
         while now(&db, &campaign).state() != State::Done {
             assert!(began.elapsed() < Duration::from_secs(100), "{:?}", sums(&db, &campaign));
-            if sent(&db, &campaign) > 20 {
+            // Not for ever: on a busy machine nothing would get through in between.
+            if sent(&db, &campaign) > 20 && line.broken() < 12 {
                 line.break_once();
             }
             std::thread::sleep(Duration::from_millis(700));
