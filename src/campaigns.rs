@@ -47,6 +47,7 @@ pub mod webhook;
 use crate::agents::Caller;
 use crate::agents::audit;
 use crate::customers::Channel;
+use crate::db::nodes::{Hold, Holding};
 use crate::db::schema::campaigns;
 use crate::db::{Backend, Conn, Trouble};
 use crate::web::thousands;
@@ -392,6 +393,22 @@ impl Campaign {
         let action = format!("campaign.{}", next.key());
         audit(conn, caller, &action, &self.subject_line(), &json!({ "name": self.name }))?;
         Ok(true)
+    }
+
+    /// What it is doing, which it does to the end of the transaction.
+    pub fn hold(id: i64, conn: &mut Conn) -> QueryResult<Option<State>> {
+        let state = campaigns::table.find(id).select(campaigns::state);
+        let state: Option<String> = Holding(state, Hold::Change).get_result(conn).optional()?;
+        Ok(state.as_deref().and_then(State::parse))
+    }
+
+    /// Somebody waits for it again: it is not done. To be called while it is held.
+    pub fn reopen(id: i64, conn: &mut Conn) -> QueryResult<()> {
+        let done = campaigns::table.find(id).filter(campaigns::state.eq(State::Done.key()));
+        diesel::update(done)
+            .set((campaigns::state.eq(State::Sending.key()), campaigns::finished_at.eq(None::<NaiveDateTime>)))
+            .execute(conn)
+            .map(drop)
     }
 
     /// Only what was never sent goes: the others are what happened.

@@ -2,14 +2,16 @@
 //! the message, which only we can make; an address that a report names counts for nothing. The same report twice changes
 //! nothing more.
 
+use super::desk::{self, Note};
 use super::dsn::{Kind, Report};
 use super::optout::{self, Reason};
 use super::reach::Why;
 use super::recipients::{Recipient, Status};
 use super::token::Token;
-use super::{Campaign, desk, key, mail};
+use super::{Campaign, key, mail};
 use crate::agents::{Caller, audit};
 use crate::db::Conn;
+use crate::db::dialect::{self, Queue};
 use crate::db::schema::{campaign_attempts, campaign_recipients};
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
@@ -70,13 +72,11 @@ struct Written {
 }
 
 impl Written {
-    /// Whom the message with this id was sent to, held until the transaction ends: the same report may come twice at once.
+    /// Whom the message with this id was sent to. The same report may come twice at once: the second waits for the first, as
+    /// whoever claims waits for both.
     fn find(message_id: &str, key: &key::Key, conn: &mut Conn) -> QueryResult<Option<Written>> {
         let Some((campaign, customer)) = mail::meant_by(message_id, key.for_messages()) else { return Ok(None) };
-        if let Conn::Postgres(c) = conn {
-            let hers = campaign_recipients::table.find((campaign, customer)).select(campaign_recipients::customer_id);
-            hers.for_update().load::<i64>(c)?;
-        }
+        dialect::one_at_a_time(conn, Queue::Leaving)?;
         // An id is known to others once a message went out with it; before, nobody can have one.
         let hers = Recipient::find(campaign, customer, conn)?.filter(|hers| hers.attempts > 0);
         let Some(recipient) = hers else { return Ok(None) };
@@ -96,7 +96,7 @@ impl Written {
 
     fn note(&self, what: Heeded, said: &str, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
         let Recipient { campaign_id, customer_id, attempts, .. } = self.recipient;
-        desk::note((campaign_id, customer_id, attempts), at, what.key(), said, conn)
+        desk::write(&[Note::of((campaign_id, customer_id, attempts), at, what.key(), said)], conn)
     }
 
     /// Of whatever stood there before: a report may overtake the desk, which leaves settled ones alone.

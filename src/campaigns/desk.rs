@@ -9,6 +9,8 @@ use super::recipients::Status;
 use super::{Campaign, State};
 use crate::customers::Channel;
 use crate::db::Conn;
+use crate::db::dialect::{self, Queue};
+use crate::db::nodes::Among;
 use crate::db::schema::{campaign_attempts, campaign_recipients, campaigns, channel_pace};
 use crate::{each, jobs};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -58,8 +60,16 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Begins a transaction: up to its end nobody leaves. Those who leave begin with the same, before they touch a row.
+    pub fn open(&self, conn: &mut Conn) -> QueryResult<()> {
+        // An import or a colleague may still change what somebody said: it does not wait for long here.
+        dialect::give_way(conn)?;
+        dialect::side_by_side(conn, Queue::Leaving)
+    }
+
     /// Writes down what became of some; what others have taken over meanwhile stays as they told it.
     pub fn settle(&self, done: &[(Claim, Done)], now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+        let mut notes = Vec::new();
         for (claim, done) in done {
             let mine = campaign_recipients::table
                 .find((claim.campaign, claim.customer))
@@ -70,9 +80,7 @@ impl Desk<'_> {
             let (status, reason, said, due) = match done {
                 Ok(Sent { said }) => (Status::Sent, None, said, now),
                 Err(Failure::Temporary(said)) if claim.attempt < ATTEMPTS => {
-                    let stopped =
-                        Campaign::find(claim.campaign, conn)?.is_none_or(|one| one.state() == State::Cancelled);
-                    let status = if stopped { Status::Cancelled } else { Status::Waiting };
+                    let status = waits_again(claim.campaign, conn)?;
                     (status, Some("retry"), said, now + self.terms.wait(claim.attempt))
                 }
                 Err(Failure::Temporary(said)) => (Status::Failed, Some("gave_up"), said, now),
@@ -85,6 +93,7 @@ impl Desk<'_> {
                     campaign_recipients::reason.eq(reason),
                     campaign_recipients::said.eq(said),
                     campaign_recipients::due_at.eq(due),
+                    campaign_recipients::held_by.eq(None::<String>),
                     campaign_recipients::held_until.eq(None::<NaiveDateTime>),
                     campaign_recipients::settled_at.eq(Some(now).filter(|_| status != Status::Waiting)),
                 ))
@@ -94,8 +103,33 @@ impl Desk<'_> {
                     Err(Failure::Temporary(_)) => "temporary",
                     _ => status.key(),
                 };
-                note((claim.campaign, claim.customer, claim.attempt), now, outcome, said, conn)?;
+                notes.push(Note::of((claim.campaign, claim.customer, claim.attempt), now, outcome, said));
             }
+        }
+        write(&notes, conn)
+    }
+
+    /// Gives back what this process holds and has not on its way: the database kept a claim and could not say so any more.
+    /// Nothing was sent.
+    pub fn give_back(&self, away: &[(i64, i64)], conn: &mut Conn) -> QueryResult<()> {
+        let held: Vec<(i64, i64)> = campaign_recipients::table
+            .filter(campaign_recipients::held_by.eq(self.holder))
+            // Others may have taken them for lost meanwhile.
+            .filter(campaign_recipients::status.eq_any([Status::Sending.key(), Status::Uncertain.key()]))
+            .select((campaign_recipients::campaign_id, campaign_recipients::customer_id))
+            .load(conn)?;
+        for row in held.into_iter().filter(|row| !away.contains(row)) {
+            let status = waits_again(row.0, conn)?;
+            diesel::update(campaign_recipients::table.find(row))
+                .set((
+                    campaign_recipients::status.eq(status.key()),
+                    campaign_recipients::reason.eq(None::<String>),
+                    campaign_recipients::attempts.eq(campaign_recipients::attempts - 1),
+                    campaign_recipients::held_by.eq(None::<String>),
+                    campaign_recipients::held_until.eq(None::<NaiveDateTime>),
+                    campaign_recipients::settled_at.eq(None::<NaiveDateTime>),
+                ))
+                .execute(conn)?;
         }
         Ok(())
     }
@@ -110,77 +144,75 @@ impl Desk<'_> {
 
     /// Up to `most` whose turn it is, each asked once more whether she may be written to.
     pub fn claim(&self, most: usize, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Claim>> {
-        let sending = campaigns::table.filter(campaigns::state.eq(State::Sending.key())).order(campaigns::id);
         let mut claims = Vec::new();
+        let sending = campaigns::table.filter(campaigns::state.eq(State::Sending.key())).order(campaigns::id);
         for campaign in sending.select(Campaign::as_select()).load(conn)? {
             let room = most - claims.len();
+            if room == 0 {
+                break;
+            }
             let allowed = self.allowed(campaign.channel(), room, now, conn)?;
             let before = claims.len();
             while claims.len() < before + allowed {
-                let missing = before + allowed - claims.len();
-                let some = due(campaign.id, missing, now, conn)?;
+                let some = due(campaign.id, before + allowed - claims.len(), now, conn)?;
                 if some.is_empty() {
                     break;
                 }
-                for (customer, address, name, attempts) in some {
-                    let claim = self.take(&campaign, customer, address, name, attempts, now, conn)?;
-                    claims.extend(claim);
-                }
+                claims.extend(self.take(&campaign, some, now, conn)?);
             }
             self.went(campaign.channel(), claims.len() - before, now, conn)?;
-            if claims.len() >= most {
-                break;
-            }
         }
         Ok(claims)
     }
 
-    /// Hers from here on, unless she may not be written to any more.
-    #[allow(clippy::too_many_arguments)]
+    /// Theirs from here on, but for those who may not be written to any more.
     fn take(
         &self,
         campaign: &Campaign,
-        customer: i64,
-        address: Option<String>,
-        name: Option<String>,
-        attempts: i64,
+        some: Vec<Due>,
         now: NaiveDateTime,
         conn: &mut Conn,
-    ) -> QueryResult<Option<Claim>> {
-        let channel = campaign.channel();
-        let row = campaign_recipients::table.find((campaign.id, customer));
-        let judged = match reach::people(&[customer], channel, conn)?.pop() {
-            None => Err(Why::Deleted),
-            Some((.., said)) => {
-                let hidden = match &address {
-                    Some(address) => reach::suppressed(self.key, channel, address, conn)?,
-                    None => None,
-                };
-                reach::judge(address.as_deref(), said.as_ref(), hidden.as_ref())
+    ) -> QueryResult<Vec<Claim>> {
+        let whom: Vec<_> = some.iter().map(|due| (due.customer, due.address.as_deref())).collect();
+        let refused = reach::refused_now(&whom, campaign.channel(), self.key, conn)?;
+        let (free, others): (Vec<Due>, Vec<Due>) =
+            some.into_iter().partition(|due| !refused.contains_key(&due.customer));
+        for due in others {
+            if let Some(why) = refused.get(&due.customer) {
+                skip(campaign, &due, *why, now, conn)?;
             }
-        };
-        if let Err(why) = judged {
-            diesel::update(row)
-                .set((
-                    campaign_recipients::status.eq(Status::Skipped.key()),
-                    campaign_recipients::reason.eq(why.key()),
-                    campaign_recipients::settled_at.eq(now),
-                ))
-                .execute(conn)?;
-            note((campaign.id, customer, attempts), now, Status::Skipped.key(), why.words(channel), conn)?;
-            return Ok(None);
         }
-        diesel::update(row)
+        self.hold(campaign, free, now, conn)
+    }
+
+    fn hold(
+        &self,
+        campaign: &Campaign,
+        free: Vec<Due>,
+        now: NaiveDateTime,
+        conn: &mut Conn,
+    ) -> QueryResult<Vec<Claim>> {
+        let ids = free.iter().map(|due| due.customer).collect();
+        let these = campaign_recipients::table
+            .filter(campaign_recipients::campaign_id.eq(campaign.id))
+            .filter(Among { column: "campaign_recipients.customer_id", ids });
+        diesel::update(these)
             .set((
                 campaign_recipients::status.eq(Status::Sending.key()),
                 campaign_recipients::reason.eq(None::<String>),
-                campaign_recipients::attempts.eq(attempts + 1),
+                campaign_recipients::attempts.eq(campaign_recipients::attempts + 1),
                 campaign_recipients::held_by.eq(self.holder),
                 campaign_recipients::held_until.eq(now + jobs::HELD),
             ))
             .execute(conn)?;
-        let address = address.unwrap_or_default();
-        Ok(Some(Claim { campaign: campaign.id, customer, attempt: attempts + 1, address, name }))
+        let claim = |Due { customer, address, name, attempts }| Claim {
+            campaign: campaign.id,
+            customer,
+            attempt: attempts + 1,
+            address: address.unwrap_or_default(),
+            name,
+        };
+        Ok(free.into_iter().map(claim).collect())
     }
 
     /// How many messages a channel may send now, of those wanted: by all processes together.
@@ -226,7 +258,14 @@ fn next_at(channel: Channel, conn: &mut Conn) -> QueryResult<Option<NaiveDateTim
     }
 }
 
-type Due = (i64, Option<String>, Option<String>, i64);
+/// Somebody whose turn it is.
+#[derive(Queryable)]
+struct Due {
+    customer: i64,
+    address: Option<String>,
+    name: Option<String>,
+    attempts: i64,
+}
 
 /// Those whose turn it is, those others are just taking left out.
 fn due(campaign: i64, most: usize, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<Vec<Due>> {
@@ -248,24 +287,55 @@ fn due(campaign: i64, most: usize, now: NaiveDateTime, conn: &mut Conn) -> Query
     }
 }
 
-pub(super) fn note(
-    (campaign, customer, attempt): (i64, i64, i64),
-    at: NaiveDateTime,
-    outcome: &str,
-    said: &str,
-    conn: &mut Conn,
-) -> QueryResult<()> {
-    diesel::insert_into(campaign_attempts::table)
-        .values((
-            campaign_attempts::campaign_id.eq(campaign),
-            campaign_attempts::customer_id.eq(customer),
-            campaign_attempts::attempt.eq(attempt),
-            campaign_attempts::at.eq(at),
-            campaign_attempts::outcome.eq(outcome),
-            campaign_attempts::said.eq(said),
+/// She may not be written to any more.
+fn skip(campaign: &Campaign, due: &Due, why: Why, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
+    diesel::update(campaign_recipients::table.find((campaign.id, due.customer)))
+        .set((
+            campaign_recipients::status.eq(Status::Skipped.key()),
+            campaign_recipients::reason.eq(why.key()),
+            campaign_recipients::settled_at.eq(now),
         ))
-        .execute(conn)
-        .map(drop)
+        .execute(conn)?;
+    let words = why.words(campaign.channel());
+    write(&[Note::of((campaign.id, due.customer, due.attempts), now, Status::Skipped.key(), words)], conn)
+}
+
+/// Where somebody stands who was on the way and is not any more: her turn comes again, if the campaign was not stopped.
+fn waits_again(campaign: i64, conn: &mut Conn) -> QueryResult<Status> {
+    match Campaign::hold(campaign, conn)? {
+        None | Some(State::Cancelled) => Ok(Status::Cancelled),
+        Some(_) => Campaign::reopen(campaign, conn).map(|()| Status::Waiting),
+    }
+}
+
+/// A line of somebody's history.
+#[derive(Insertable)]
+#[diesel(table_name = campaign_attempts)]
+pub(super) struct Note<'a> {
+    campaign_id: i64,
+    customer_id: i64,
+    attempt: i64,
+    at: NaiveDateTime,
+    outcome: &'a str,
+    said: &'a str,
+}
+
+impl<'a> Note<'a> {
+    pub(super) fn of(
+        (campaign, customer, attempt): (i64, i64, i64),
+        at: NaiveDateTime,
+        outcome: &'a str,
+        said: &'a str,
+    ) -> Self {
+        Note { campaign_id: campaign, customer_id: customer, attempt, at, outcome, said }
+    }
+}
+
+pub(super) fn write(notes: &[Note], conn: &mut Conn) -> QueryResult<()> {
+    if notes.is_empty() {
+        return Ok(());
+    }
+    each!(conn, c => diesel::insert_into(campaign_attempts::table).values(notes).execute(c)).map(drop)
 }
 
 /// Claims that nobody renewed: their process is gone, and nobody knows whether the message went.
@@ -290,7 +360,7 @@ pub fn give_up_lost(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<usize> {
             ))
             .execute(conn)?;
         if changed == 1 {
-            note(*row, now, Status::Uncertain.key(), "the process that sent it ended", conn)?;
+            write(&[Note::of(*row, now, Status::Uncertain.key(), "the process that sent it ended")], conn)?;
         }
     }
     Ok(rows.len())
@@ -299,19 +369,27 @@ pub fn give_up_lost(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<usize> {
 /// Campaigns that have nobody left to write to are done.
 pub fn finish(now: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
     use diesel::dsl::{exists, not};
-    let left = campaign_recipients::table
-        .filter(campaign_recipients::campaign_id.eq(campaigns::id))
-        .filter(campaign_recipients::status.eq_any([Status::Waiting.key(), Status::Sending.key()]));
+    let open = || {
+        campaign_recipients::table
+            .filter(campaign_recipients::status.eq_any([Status::Waiting.key(), Status::Sending.key()]))
+    };
     let over: Vec<i64> = campaigns::table
         .filter(campaigns::state.eq(State::Sending.key()))
-        .filter(not(exists(left)))
+        .filter(not(exists(open().filter(campaign_recipients::campaign_id.eq(campaigns::id)))))
+        .order(campaigns::id)
         .select(campaigns::id)
         .load(conn)?;
-    let over = campaigns::table.filter(campaigns::id.eq_any(over)).filter(campaigns::state.eq(State::Sending.key()));
-    diesel::update(over)
-        .set((campaigns::state.eq(State::Done.key()), campaigns::finished_at.eq(now)))
-        .execute(conn)
-        .map(drop)
+    for id in over {
+        // Somebody may just have wanted to send to one of them again: it is looked at once more while it is held.
+        let held = Campaign::hold(id, conn)?;
+        let left = exists(open().filter(campaign_recipients::campaign_id.eq(id)));
+        if held == Some(State::Sending) && !diesel::select(left).get_result::<bool>(conn)? {
+            diesel::update(campaigns::table.find(id))
+                .set((campaigns::state.eq(State::Done.key()), campaigns::finished_at.eq(now)))
+                .execute(conn)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether there is anything to do at the desk at all.

@@ -7,6 +7,7 @@ use super::recipients::Recipient;
 use super::token::Token;
 use crate::customers::{Channel, Consent, Consents, Customer, set_consent};
 use crate::db::Conn;
+use crate::db::dialect::{self, Queue};
 use crate::db::schema::{campaign_recipients, suppressions};
 use crate::each;
 use chrono::NaiveDateTime;
@@ -38,8 +39,10 @@ impl Reason {
     }
 }
 
-/// From now on this address gets nothing over this channel. False when that was so already, for a reason that weighs as
-/// much: who left may come back, and an address that bounced or complained is not given back by leaving as well.
+/// From now on this address gets nothing over this channel: whoever is about to write to it has claimed that before, or
+/// waits until this is committed. To be said before rows of recipients are changed: those who claim begin with the same.
+/// False when that was so already, for a reason that weighs as much: who left may come back, and an address that bounced or
+/// complained is not given back by leaving as well.
 pub fn suppress(
     key: &Key,
     channel: Channel,
@@ -49,6 +52,7 @@ pub fn suppress(
     at: NaiveDateTime,
     conn: &mut Conn,
 ) -> QueryResult<bool> {
+    dialect::one_at_a_time(conn, Queue::Leaving)?;
     let said = (suppressions::reason.eq(reason.key()), suppressions::at.eq(at), suppressions::campaign_id.eq(campaign));
     let row = (
         suppressions::channel.eq(channel.key()),
@@ -137,6 +141,8 @@ fn write_down(
     at: NaiveDateTime,
     conn: &mut Conn,
 ) -> QueryResult<()> {
+    // Before anything of hers is touched: those who claim hold this first.
+    dialect::one_at_a_time(conn, Queue::Leaving)?;
     let customer = Customer::find(token.customer, conn)?;
     let address = match (&customer, channel) {
         (Some(customer), Channel::Email) => customer.email.clone(),

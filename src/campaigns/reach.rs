@@ -5,7 +5,7 @@ use super::addresses;
 use super::key::Key;
 use crate::customers::{Channel, Consent};
 use crate::db::Conn;
-use crate::db::nodes::{Among, Gathered, gathered};
+use crate::db::nodes::{Among, Gathered, Hold, Holding, On, gathered};
 use crate::db::schema::{consents, customers, suppressions};
 use crate::filters::Filter;
 use chrono::NaiveDateTime;
@@ -154,14 +154,22 @@ pub fn people(ids: &[i64], channel: Channel, conn: &mut Conn) -> QueryResult<Vec
             these.select((customers::id, customers::name, customers::phone)).load(conn)?
         }
     };
-    let said: Vec<(i64, String, NaiveDateTime, String)> = consents::table
+    let mut said = said_by(ids, channel, None, conn)?;
+    Ok(rows.into_iter().map(|(id, name, address)| (id, name, address, said.remove(&id))).collect())
+}
+
+/// What a few said about a channel.
+fn said_by(ids: &[i64], channel: Channel, hold: Option<Hold>, conn: &mut Conn) -> QueryResult<HashMap<i64, Said>> {
+    let said = consents::table
         .filter(Among { column: "consents.customer_id", ids: ids.to_vec() })
         .filter(consents::channel.eq(channel.key()))
-        .select((consents::customer_id, consents::state, consents::changed_at, consents::source))
-        .load(conn)?;
-    let mut said: HashMap<i64, Said> =
-        said.into_iter().map(|(id, state, at, source)| (id, (state, at, source))).collect();
-    Ok(rows.into_iter().map(|(id, name, address)| (id, name, address, said.remove(&id))).collect())
+        .order(consents::customer_id)
+        .select((consents::customer_id, consents::state, consents::changed_at, consents::source));
+    let said: Vec<(i64, String, NaiveDateTime, String)> = match hold {
+        Some(hold) => Holding(said, hold).load(conn)?,
+        None => said.load(conn)?,
+    };
+    Ok(said.into_iter().map(|(id, state, at, source)| (id, (state, at, source))).collect())
 }
 
 /// The addresses of a channel that get nothing any more.
@@ -169,8 +177,12 @@ struct Suppressed(HashMap<String, (String, NaiveDateTime)>);
 
 impl Suppressed {
     fn load(channel: Channel, conn: &mut Conn) -> QueryResult<Suppressed> {
+        Suppressed::these(Box::new(suppressions::channel.eq(channel.key())), conn)
+    }
+
+    fn these(which: On<suppressions::table>, conn: &mut Conn) -> QueryResult<Suppressed> {
         let rows: Vec<(String, String, NaiveDateTime)> = suppressions::table
-            .filter(suppressions::channel.eq(channel.key()))
+            .filter(which)
             .select((suppressions::address, suppressions::reason, suppressions::at))
             .load(conn)?;
         Ok(Suppressed(rows.into_iter().map(|(address, reason, at)| (address, (reason, at))).collect()))
@@ -184,18 +196,27 @@ impl Suppressed {
     }
 }
 
-/// Whether an address gets nothing any more, why, and since when.
-pub fn suppressed(
-    key: &Key,
+/// Those of some recipients who may not be written to now, and why; each with the address she has in the campaign. What
+/// the others said stays said to the end of the transaction.
+pub fn refused_now(
+    whom: &[(i64, Option<&str>)],
     channel: Channel,
-    address: &str,
+    key: &Key,
     conn: &mut Conn,
-) -> QueryResult<Option<(String, NaiveDateTime)>> {
-    suppressions::table
-        .find((channel.key(), addresses::hash(key, channel, address)))
-        .select((suppressions::reason, suppressions::at))
-        .first(conn)
-        .optional()
+) -> QueryResult<HashMap<i64, Why>> {
+    let ids: Vec<i64> = whom.iter().map(|(id, _)| *id).collect();
+    let there = customers::table.filter(Among { column: "customers.id", ids: ids.clone() }).select(customers::id);
+    let there: HashSet<i64> = there.load(conn)?.into_iter().collect();
+    let said = said_by(&ids, channel, Some(Hold::Share), conn)?;
+    let hashes: HashMap<i64, String> =
+        whom.iter().filter_map(|(id, address)| Some((*id, addresses::hash(key, channel, (*address)?)))).collect();
+    let listed = suppressions::address.eq_any(hashes.values().cloned().collect::<Vec<_>>());
+    let suppressed = Suppressed::these(Box::new(suppressions::channel.eq(channel.key()).and(listed)), conn)?;
+    let judge = |id: i64, address: Option<&str>| match there.contains(&id) {
+        true => judge(address, said.get(&id), hashes.get(&id).and_then(|hash| suppressed.0.get(hash))),
+        false => Err(Why::Deleted),
+    };
+    Ok(whom.iter().filter_map(|(id, address)| Some((*id, judge(*id, *address).err()?))).collect())
 }
 
 /// An audience in sums that add up: members are the reachable ones and each exclusion.

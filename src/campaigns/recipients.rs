@@ -1,10 +1,10 @@
 //! The frozen audience of a launched campaign: one row for each member, with what became of her and why. Sums are counted
 //! from the rows in one question, so they add up at every moment.
 
-use super::State;
 use super::reach::Why;
+use super::{Campaign, State};
 use crate::customers::Channel;
-use crate::db::schema::{campaign_attempts, campaign_recipients, campaigns};
+use crate::db::schema::{campaign_attempts, campaign_recipients};
 use crate::db::{Backend, Conn};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -115,8 +115,13 @@ impl Recipient {
     }
 
     /// Sends to her again, because somebody wants it so: what became of the first message is not known, or it failed. The
-    /// new one has the same id, so that a mailbox that got both shows one. False when there is nothing to repeat.
+    /// new one has the same id, so that a mailbox that got both shows one. False when there is nothing to repeat, or the
+    /// campaign was stopped.
     pub fn again(campaign: i64, customer: i64, now: NaiveDateTime, conn: &mut Conn) -> QueryResult<bool> {
+        // It is held first: nobody takes it for done while she begins to wait.
+        if Campaign::hold(campaign, conn)?.is_none_or(|state| state == State::Cancelled) {
+            return Ok(false);
+        }
         let row = campaign_recipients::table
             .find((campaign, customer))
             .filter(campaign_recipients::status.eq_any([Status::Uncertain.key(), Status::Failed.key()]))
@@ -132,10 +137,7 @@ impl Recipient {
             ))
             .execute(conn)?;
         if changed == 1 {
-            let over = campaigns::table.find(campaign).filter(campaigns::state.eq(State::Done.key()));
-            diesel::update(over)
-                .set((campaigns::state.eq(State::Sending.key()), campaigns::finished_at.eq(None::<NaiveDateTime>)))
-                .execute(conn)?;
+            Campaign::reopen(campaign, conn)?;
         }
         Ok(changed == 1)
     }

@@ -9,6 +9,7 @@ use super::ways::Ways;
 use super::{Campaign, key};
 use crate::custom_fields::{self, CustomField};
 use crate::customers::Customer;
+use crate::db::dialect;
 use crate::db::nodes::Among;
 use crate::db::schema::customers;
 use crate::db::{Conn, Db, Trouble};
@@ -27,7 +28,7 @@ const IDLE: Duration = Duration::from_millis(300);
 const BUSY: Duration = Duration::from_millis(2);
 /// The wait after the database was away.
 const AWAY: Duration = Duration::from_millis(500);
-/// How often claims are renewed: well before others take them for lost.
+/// How often claims are renewed, and those of others looked through: well before any is taken for lost.
 const RENEWED: Duration = Duration::from_secs(4);
 
 /// A message to be sent.
@@ -71,8 +72,9 @@ fn sit(db: &Db, ways: &Arc<Ways>, stop: &AtomicBool) {
             let done = done.clone();
             scope.spawn(move || work(number, &take, &done, ways));
         }
-        Round { db, ways, holder: &holder, hands: &hands, idle: (0..hands.len()).collect(), known: HashMap::new() }
-            .all(&results, stop);
+        let idle = (0..hands.len()).collect();
+        let (away, known) = (HashMap::new(), HashMap::new());
+        Round { db, ways, holder: &holder, hands: &hands, idle, away, unheard: false, known }.all(&results, stop);
     });
 }
 
@@ -93,6 +95,10 @@ struct Round<'a> {
     hands: &'a [Sender<(Order, Arc<Key>)>],
     /// Hands that have nothing to do.
     idle: Vec<usize>,
+    /// Campaign and customer of the messages that the others have on the way.
+    away: HashMap<usize, (i64, i64)>,
+    /// The database may have kept a claim without being able to say so.
+    unheard: bool,
     /// What campaigns say: it does not change once they are sent.
     known: HashMap<i64, Arc<(Campaign, Content)>>,
 }
@@ -103,15 +109,15 @@ impl Round<'_> {
         let (mut renewed, mut dry) = (Instant::now(), true);
         loop {
             let stopping = stop.load(Ordering::Acquire);
-            if stopping && self.away() == 0 && done.is_empty() {
+            if stopping && self.away.is_empty() && done.is_empty() {
                 return;
             }
-            let wait = if stopping || (self.away() > 0 && !dry) { BUSY } else { IDLE };
+            let wait = if stopping || (!self.away.is_empty() && !dry) { BUSY } else { IDLE };
             self.gather(&mut done, results, wait);
             let renew = renewed.elapsed() >= RENEWED;
             let nothing = match self.idle.len() {
                 0 => !renew,
-                idle => idle == self.hands.len() && !self.has_work(),
+                idle => idle == self.hands.len() && !self.unheard && !self.has_work(),
             };
             if done.is_empty() && nothing {
                 continue;
@@ -120,13 +126,14 @@ impl Round<'_> {
             match self.sit_down(&done, most, renew) {
                 Ok((orders, key)) => {
                     done.clear();
+                    self.unheard = false;
                     renewed = if renew { Instant::now() } else { renewed };
                     // Nobody else is due: no use in asking at once again.
                     dry = orders.len() < most;
                     for order in orders {
-                        if let Some(hand) = self.idle.pop()
-                            && self.hands[hand].send((order, key.clone())).is_err()
-                        {
+                        let Some(hand) = self.idle.pop() else { break };
+                        self.away.insert(hand, (order.claim.campaign, order.claim.customer));
+                        if self.hands[hand].send((order, key.clone())).is_err() {
                             return;
                         }
                     }
@@ -134,8 +141,12 @@ impl Round<'_> {
                 Err(trouble) => {
                     // What was sent is remembered here until it can be written down.
                     tracing::warn!(%trouble, "what was sent cannot be written down just now; it is tried again");
-                    std::thread::sleep(AWAY);
-                    if stopping && self.away() == 0 {
+                    // One that others were in the way of was taken back, and is tried at once.
+                    if !dialect::collided(&trouble) {
+                        self.unheard = true;
+                        std::thread::sleep(AWAY);
+                    }
+                    if stopping && self.away.is_empty() {
                         return;
                     }
                 }
@@ -143,16 +154,12 @@ impl Round<'_> {
         }
     }
 
-    /// Hands that have a message on the way.
-    fn away(&self) -> usize {
-        self.hands.len() - self.idle.len()
-    }
-
     /// Whatever is done by now, or what is first.
     fn gather(&mut self, done: &mut Vec<(Claim, Done)>, results: &Receiver<(usize, Claim, Done)>, wait: Duration) {
         let mut next = results.recv_timeout(wait).ok();
         while let Some((hand, claim, sent)) = next {
             self.idle.push(hand);
+            self.away.remove(&hand);
             done.push((claim, sent));
             next = results.try_recv().ok();
         }
@@ -171,18 +178,25 @@ impl Round<'_> {
         renew: bool,
     ) -> Result<(Vec<Order>, Arc<Key>), Trouble> {
         let (ways, holder) = (self.ways, self.holder);
+        let away: Option<Vec<_>> = self.unheard.then(|| self.away.values().copied().collect());
         let known = &mut self.known;
         self.db.write_now::<_, Trouble>(|conn| {
             let now = stamp(Utc::now());
             let key = Arc::new(key(conn)?);
             let desk = Desk { holder, key: &key, terms: &ways.terms };
+            desk.open(conn)?;
             desk.settle(done, now, conn)?;
+            if let Some(away) = &away {
+                desk.give_back(away, conn)?;
+            }
             if renew {
                 desk.renew(now, conn)?;
+                desk::give_up_lost(now, conn)?;
             }
-            desk::give_up_lost(now, conn)?;
             let claims = desk.claim(most, now, conn)?;
-            desk::finish(now, conn)?;
+            if claims.len() < most {
+                desk::finish(now, conn)?;
+            }
             let orders = orders(claims, known, ways, &key, conn)?;
             Ok((orders, key))
         })

@@ -26,6 +26,8 @@ pub enum Queue {
     Agents = 1,
     Settings = 2,
     SignIn = 3,
+    /// Somebody says that she wants no more messages, while others choose whom to write to.
+    Leaving = 4,
 }
 
 /// Waits until nobody else is doing this, up to the end of the transaction. On SQLite a write transaction is alone
@@ -35,6 +37,17 @@ pub fn one_at_a_time(conn: &mut Conn, queue: Queue) -> QueryResult<()> {
         Conn::Sqlite(_) => Ok(()),
         Conn::Postgres(c) => {
             let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(7237462, $1)");
+            lock.bind::<diesel::sql_types::Integer, _>(queue as i32).execute(c).map(drop)
+        }
+    }
+}
+
+/// Up to the end of the transaction nobody is [alone](one_at_a_time) with this; whoever says the same does not wait.
+pub fn side_by_side(conn: &mut Conn, queue: Queue) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => {
+            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock_shared(7237462, $1)");
             lock.bind::<diesel::sql_types::Integer, _>(queue as i32).execute(c).map(drop)
         }
     }

@@ -1,13 +1,15 @@
 //! Many customers changed at once: what was asked is done to whom it was about, and the sums add up.
 
-use crate::support::{Server, audiences, for_each_database, somebody_writes, sqlite, world, world_with_fields};
+use crate::support::{
+    Program, Server, audiences, for_each_database, somebody_writes, sqlite, url, world, world_with_fields,
+};
 use diesel::prelude::*;
 use muster::agents::{Caller, Role};
 use muster::bulk::what::{Named, What};
 use muster::bulk::{Action, State, work};
 use muster::customers::Draft;
 use muster::db::schema::{bulk_actions, bulk_items, customers, tag_families, taggings, tags};
-use muster::db::{Address, Conn, Db, Trouble};
+use muster::db::{Conn, Db, Trouble};
 use muster::each;
 use muster::filters::whom::Whom;
 use muster::tags::Tag;
@@ -395,11 +397,7 @@ fn many_are_seen_to_in_the_background_and_can_be_stopped() {
 fn of_two_processes_one_works_on_an_action() {
     for_each_database(|db| {
         crowd(&db, 3_000);
-        let url = match db.address() {
-            Address::Postgres(url) => url.clone(),
-            Address::Sqlite(path) => path.clone(),
-        };
-        let other = Db::open(&url).expect("the same database");
+        let other = Db::open(&url(&db)).expect("the same database");
         let action = begun(&db);
         let ended_it: Vec<bool> = std::thread::scope(|scope| {
             let works = [&db, &other, &db, &other].map(|db| scope.spawn(|| work::now(action.id, db)));
@@ -408,30 +406,6 @@ fn of_two_processes_one_works_on_an_action() {
         assert_eq!(ended_it.iter().filter(|ended| **ended).count(), 1, "{ended_it:?}");
         assert_eq!(sums(&db), (3_000, 0, 0));
     });
-}
-
-/// The program itself, on a database. It is killed when this is dropped.
-struct Program(std::process::Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve(db: &Db) -> Program {
-    let url = match db.address() {
-        Address::Postgres(url) => url.clone(),
-        Address::Sqlite(path) => path.clone(),
-    };
-    let started = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .env("MUSTER_DATABASE_URL", url)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn();
-    Program(started.expect("muster starts"))
 }
 
 fn progress(db: &Db, id: i64) -> Action {
@@ -443,14 +417,14 @@ fn a_process_that_is_killed_loses_nothing_and_another_goes_on() {
     for_each_database(|db| {
         crowd(&db, 6_000);
         let action = begun(&db);
-        let first = serve(&db);
+        let first = Program::serve(&db, &[]);
         let began = Instant::now();
         while progress(&db, action.id).changed == 0 {
             assert!(began.elapsed() < Duration::from_secs(30), "it does not begin");
             somebody_writes(&db);
             std::thread::sleep(Duration::from_millis(5));
         }
-        drop(first);
+        first.kill();
         let stopped = progress(&db, action.id);
         assert!(stopped.state().is_open() && stopped.changed < 6_000, "killed too late to show anything: {stopped:?}");
         let tagged: i64 =
@@ -459,7 +433,7 @@ fn a_process_that_is_killed_loses_nothing_and_another_goes_on() {
 
         // Nobody takes it as long as it might still be worked on.
         assert!(!work::now(action.id, &db).expect("it is held"));
-        let second = serve(&db);
+        let second = Program::serve(&db, &[]);
         let ended = ended(&db);
         drop(second);
         assert_eq!((ended.state(), sums(&db)), (State::Done, (6_000, 0, 0)));

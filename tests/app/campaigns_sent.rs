@@ -9,28 +9,12 @@ use muster::campaigns::recipients::{Recipient, Status};
 use muster::campaigns::{Campaign, State};
 use muster::customers::{Channel, Consents};
 use muster::db::{Db, Trouble};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// People called by the beginning of their address, who want mail.
 fn people(db: &Db, names: &[&str]) {
     let lines: String = names.iter().map(|name| format!("{name},{name}@example.com,VIP,yes\n")).collect();
     opted_in(db, &format!("name,email,tags,email_opt_in\n{lines}"));
-}
-
-fn until(db: &Db, campaign: &Campaign, what: &str, over: impl Fn(&Campaign) -> bool) -> Campaign {
-    let began = Instant::now();
-    loop {
-        let campaign = now(db, campaign);
-        if over(&campaign) {
-            return campaign;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}: {:?} {:?}", campaign.state(), sums(db, &campaign));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn done(db: &Db, campaign: &Campaign) -> Campaign {
-    until(db, campaign, "it does not end", |campaign| campaign.state() == State::Done)
 }
 
 fn status(db: &Db, campaign: &Campaign, name: &str) -> Recipient {

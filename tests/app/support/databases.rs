@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Runs a test twice, on a fresh SQLite database and on a fresh PostgreSQL database.
 #[track_caller]
@@ -41,6 +42,29 @@ pub fn beside(db: &Db, test: impl FnOnce(Db)) {
 pub fn sqlite(folder: &Path) -> Db {
     let file = folder.join("muster.db");
     Db::open(file.to_str().expect("a path in UTF-8")).expect("the SQLite database opens")
+}
+
+/// Takes a database away for so long: nobody reaches it; or, where it is a file, somebody else keeps it to himself.
+pub fn away(db: &Db, how_long: Duration) {
+    let until = Instant::now() + how_long;
+    match db.address() {
+        Address::Sqlite(path) => {
+            let mut other = SqliteConnection::establish(path).expect("a connection");
+            other.batch_execute("PRAGMA busy_timeout=10000; BEGIN IMMEDIATE").expect("the lock");
+            std::thread::sleep(until - Instant::now());
+            other.batch_execute("ROLLBACK").expect("the lock is given back");
+        }
+        Address::Postgres(url) => {
+            let (mut server, name) = (server(), url.rsplit('/').next().unwrap_or_default());
+            server.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).expect("it is closed");
+            while Instant::now() < until {
+                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ";
+                server.batch_execute(&format!("{end}'{name}'")).expect("everybody is sent away");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            server.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).expect("it is open again");
+        }
+    }
 }
 
 /// Says on which database a test failed.

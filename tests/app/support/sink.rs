@@ -1,5 +1,6 @@
 //! A mail server of its own, `tests/sink.py`: what it took lies in a folder.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -50,6 +51,15 @@ impl Sink {
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
         paths.sort();
         paths.iter().map(|path| read(&std::fs::read(path).expect("a mail"))).collect()
+    }
+
+    /// What each address got, in the order of its arrival.
+    pub fn by_address(&self) -> HashMap<String, Vec<Mail>> {
+        let mut all: HashMap<String, Vec<Mail>> = HashMap::new();
+        for mail in self.mails() {
+            all.entry(mail.to.clone()).or_default().push(mail);
+        }
+        all
     }
 }
 
