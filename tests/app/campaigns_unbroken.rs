@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const PEOPLE: usize = 10_000;
 const KILLS: usize = 20;
 /// Messages side by side: so many may be on the way when a process is killed.
-const SENDERS: usize = 8;
+const SENDERS: usize = 16;
 
 /// How many messages each process that is or was there has on the way.
 fn on_the_way(db: &Db) -> HashMap<String, usize> {
@@ -42,7 +42,8 @@ fn killed_at_twenty_moments_nobody_is_left_out_and_nobody_gets_it_twice() {
         let sink = Sink::start();
         let url = sink.url();
         // Slow enough that none of the twenty comes too late.
-        let flags = ["--smtp-url", &url, "--email-rate", "30000"];
+        let senders = SENDERS.to_string();
+        let flags = ["--smtp-url", &url, "--email-rate", "30000", "--senders", &senders];
         let campaign = email_to(&db, "News", "tags contains VIP");
         launch(&db, &campaign).expect("it goes");
         println!("launched after {:?}", began.elapsed());
