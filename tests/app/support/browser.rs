@@ -169,14 +169,10 @@ impl Browser {
             format!("//*[self::button or self::a or self::summary or self::label][normalize-space()='{words}']");
         let started = Instant::now();
         loop {
-            let found = self
-                .driver
-                .query(By::XPath(&button))
-                .wait(PATIENCE, Duration::from_millis(50))
-                .and_displayed()
-                .first()
-                .await
-                .unwrap_or_else(|_| panic!("there is no button “{words}”"));
+            let query = self.driver.query(By::XPath(&button)).wait(PATIENCE, Duration::from_millis(50));
+            let Ok(found) = query.and_displayed().first().await else {
+                panic!("there is no button “{words}”. At {} stands:\n{}", self.path().await, self.all().await)
+            };
             match found.click().await {
                 Ok(()) => return,
                 Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -308,17 +304,20 @@ impl Browser {
         }
     }
 
+    /// Everything that is to be read on the page.
+    async fn all(&self) -> String {
+        match self.driver.find(By::Css("body")).await {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Waits for something to become true.
     pub async fn until(&self, what: &str, mut is_so: impl AsyncFnMut(&Browser) -> bool) {
         let started = Instant::now();
         while !is_so(self).await {
             if started.elapsed() > PATIENCE {
-                let page = self.driver.find(By::Css("body")).await;
-                let text = match page {
-                    Ok(body) => body.text().await.unwrap_or_default(),
-                    Err(error) => error.to_string(),
-                };
-                panic!("waited in vain: {what}. At {} stands:\n{text}", self.path().await);
+                panic!("waited in vain: {what}. At {} stands:\n{}", self.path().await, self.all().await);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
