@@ -105,8 +105,9 @@ impl Sets {
         }
     }
 
-    /// Reads into memory the text columns that are worth it, each in a snapshot of its own.
-    pub fn read_texts(&self) -> Result<(), Trouble> {
+    /// Reads into memory the text columns that are worth it, each in a snapshot of its own. False when one was left for
+    /// later: it took long, not long ago.
+    pub fn read_texts(&self) -> Result<bool, Trouble> {
         for column in self.cache.texts.wanted() {
             self.read_now::<_, Trouble>(|at| {
                 // How much room there is hangs on how many they are.
@@ -114,7 +115,7 @@ impl Sets {
                 Ok(at.cache.clone().read_text(column, at.at, at.conn)?)
             })?;
         }
-        Ok(())
+        Ok(!self.cache.texts.are_wanted())
     }
 
     /// How many times everybody was asked so far.

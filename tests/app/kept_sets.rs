@@ -61,7 +61,7 @@ fn read_texts(run: &Run, sets: &Sets) {
     while !run.is_over() {
         match sets.read_texts() {
             Err(trouble) if writers::is_clash(&trouble) => run.add(Count::Clashed, 1),
-            read => read.expect("texts"),
+            read => drop(read.expect("texts")),
         }
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -87,6 +87,11 @@ impl Texts {
         due.map(|(column, _)| *column).collect()
     }
 
+    /// True while a column is to be read, now or when it has rested.
+    pub fn are_wanted(&self) -> bool {
+        self.0.lock().values().any(|known| known.wanted)
+    }
+
     /// Reads a column as it is in a snapshot. All columns together stay within `room` bytes: those that nobody asked for
     /// longest go, and what does not fit by itself is not kept.
     pub fn read(&self, column: Own, at: Position, room: usize, conn: &mut Conn) -> QueryResult<()> {

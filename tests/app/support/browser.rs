@@ -169,14 +169,20 @@ impl Browser {
             format!("//*[self::button or self::a or self::summary or self::label][normalize-space()='{words}']");
         let started = Instant::now();
         loop {
-            let query = self.driver.query(By::XPath(&button)).wait(PATIENCE, Duration::from_millis(50));
-            let Ok(found) = query.and_displayed().first().await else {
-                panic!("there is no button “{words}”. At {} stands:\n{}", self.path().await, self.all().await)
+            // What is found may be gone while it is looked at, which would end the waiting of a query.
+            let query = self.driver.query(By::XPath(&button)).nowait();
+            let clicked = match query.and_displayed().first().await {
+                Ok(found) => found.click().await,
+                Err(error) => Err(error),
             };
-            match found.click().await {
+            match clicked {
                 Ok(()) => return,
                 Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
-                Err(error) => panic!("“{words}” cannot be clicked: {error}"),
+                Err(error) => panic!(
+                    "there is no button “{words}” to be clicked: {error}. At {} stands:\n{}",
+                    self.path().await,
+                    self.all().await
+                ),
             }
         }
     }
