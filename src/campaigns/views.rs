@@ -33,6 +33,8 @@ pub struct Reached {
     pub reach: Reach,
     pub channel: Channel,
     pub sentence: String,
+    /// Those in the audience, in the list of customers.
+    pub list: String,
     /// Why nobody is in the audience.
     pub problem: Option<String>,
     pub campaign: i64,

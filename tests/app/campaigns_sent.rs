@@ -120,6 +120,10 @@ fn a_marketer_writes_it_looks_at_the_sums_and_sends_and_somebody_leaves() {
         assert_eq!(mended.status(), 200);
         let sums = page(get(&marketer, &server, &format!("{here}/audience")));
         assert!(text(&sums, "dl.sum").contains("Get it6"), "{}", text(&sums, "dl.sum"));
+        // Each number leads to the people it counts.
+        let links: Vec<String> = attrs(&sums, "dl.sum a", "href");
+        let all = page(get(&marketer, &server, links.last().expect("a link to all of them")));
+        assert_eq!(names(&all), "ada, bea, cas, dan, eli, fay");
         let shown = page(get(&marketer, &server, &format!("{here}/preview?customer=fay@example.com")));
         assert_eq!(text(&shown, "#subject"), "Hi fay");
         let framed = get(&marketer, &server, &format!("{here}/preview/html?customer=fay@example.com"));

@@ -156,7 +156,14 @@ pub(super) fn reached(campaign: &Campaign, conn: &mut Conn) -> Result<Reached, E
         Some(_) => Reach::default(),
         None => Reach::of(&filter, campaign.channel(), &key(conn)?, conn)?,
     };
-    Ok(Reached { reach, channel: campaign.channel(), sentence: filter.sentence(), problem, campaign: campaign.id })
+    Ok(Reached {
+        reach,
+        channel: campaign.channel(),
+        sentence: filter.sentence(),
+        list: web::address("/customers", &[("filter", &filter.text())]),
+        problem,
+        campaign: campaign.id,
+    })
 }
 
 /// `GET /campaigns/{id}/audience`: the sums of a draft, which may take a moment.
