@@ -2,9 +2,10 @@
 
 use super::form::{self, Typed};
 use super::launch::Order;
-use super::reach::{Reach, Why};
+use super::reach::Why;
 use super::receipt;
 use super::recipients::{Recipient, Status, Sums};
+use super::views::Reached;
 use super::ways::Ways;
 use super::{Campaign, Problem, State, Wish, key};
 use crate::agents::{Caller, Mistakes};
@@ -110,16 +111,7 @@ pub fn view(campaign: &Campaign, conn: &mut Conn, clock: &Clock) -> Result<Value
 
 /// Members are the reachable ones and each exclusion.
 fn reached(campaign: &Campaign, conn: &mut Conn, clock: &Clock) -> Result<Value, Refusal> {
-    let audience = campaign.audience();
-    let filter = audience.check(conn, clock)?;
-    let problem = match audience.is_empty() {
-        true => Some("Nobody was chosen yet."),
-        false => filter.problems().first().map(|problem| problem.words.as_str()),
-    };
-    let reach = match problem {
-        Some(_) => Reach::default(),
-        None => Reach::of(&filter, campaign.channel(), &key(conn)?, conn)?,
-    };
+    let Reached { reach, problem, .. } = Reached::of(campaign, conn, clock)?;
     Ok(json!({
         "members": reach.members,
         "reachable": reach.reachable,

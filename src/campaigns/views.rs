@@ -4,14 +4,16 @@ use super::form::Typed;
 use super::launch::Guards;
 use super::reach::{Reach, Why};
 use super::recipients::{Recipient, Status, Sums};
-use super::{Campaign, State};
+use super::{Campaign, State, key};
 use crate::agents::Mistakes;
 use crate::customers::{Channel, Consent};
+use crate::db::Conn;
 use crate::segments::Segment;
-use crate::web::{Chrome, thousands};
+use crate::web::{self, Chrome, thousands};
 use crate::workspace::Clock;
 use askama::Template;
 use chrono::NaiveDateTime;
+use diesel::QueryResult;
 
 /// A campaign in the list.
 pub struct Line {
@@ -38,6 +40,30 @@ pub struct Reached {
     /// Why nobody is in the audience.
     pub problem: Option<String>,
     pub campaign: i64,
+}
+
+impl Reached {
+    /// As it is now.
+    pub fn of(campaign: &Campaign, conn: &mut Conn, clock: &Clock) -> QueryResult<Reached> {
+        let audience = campaign.audience();
+        let filter = audience.check(conn, clock)?;
+        let problem = match audience.is_empty() {
+            true => Some("Nobody was chosen yet.".to_string()),
+            false => filter.problems().first().map(|problem| problem.words.clone()),
+        };
+        let reach = match &problem {
+            Some(_) => Reach::default(),
+            None => Reach::of(&filter, campaign.channel(), &key(conn)?, conn)?,
+        };
+        Ok(Reached {
+            reach,
+            channel: campaign.channel(),
+            sentence: filter.sentence(),
+            list: web::address("/customers", &[("filter", &filter.text())]),
+            problem,
+            campaign: campaign.id,
+        })
+    }
 }
 
 #[derive(Template)]

@@ -1,10 +1,9 @@
 //! Sending a campaign: what is about to go out, now or later; and stopping it.
 
 use super::super::launch::{self as launching, Order};
-use super::super::views::{LaunchPage, people as persons};
+use super::super::views::{LaunchPage, Reached, people as persons};
 use super::super::ways::Ways;
 use super::super::{Campaign, Problem, State, form, key, schedule as later};
-use super::writing::reached;
 use super::{clock, find};
 use crate::agents::Caller;
 use crate::db::{Conn, Db};
@@ -23,10 +22,10 @@ fn launch_page(
     problem: Option<String>,
     conn: &mut Conn,
 ) -> Result<LaunchPage, Error> {
-    let campaign = find(id, conn)?;
+    let (campaign, now) = (find(id, conn)?, clock(conn)?);
     Ok(LaunchPage {
         chrome,
-        reached: reached(&campaign, conn)?,
+        reached: Reached::of(&campaign, conn, &now)?,
         everybody: launching::everybody(conn)?,
         guards: ways.guards,
         way: ways.words(campaign.channel()),

@@ -1,7 +1,7 @@
 //! Writing a campaign, and who would get it.
 
 use super::super::form::Typed;
-use super::super::reach::{self, Reach, Why};
+use super::super::reach::{self, Why};
 use super::super::views::{FormPage, PeoplePage, Reached};
 use super::super::{Campaign, Problem, State, Wish, key};
 use super::{clock, find, pairs};
@@ -143,29 +143,6 @@ async fn save(db: &Db, chrome: Chrome, caller: Caller, id: Option<i64>, body: &s
     }
 }
 
-/// Whom a draft would reach now.
-pub(super) fn reached(campaign: &Campaign, conn: &mut Conn) -> Result<Reached, Error> {
-    let clock = clock(conn)?;
-    let audience = campaign.audience();
-    let filter = audience.check(conn, &clock)?;
-    let problem = match audience.is_empty() {
-        true => Some("Nobody was chosen yet.".to_string()),
-        false => filter.problems().first().map(|problem| problem.words.clone()),
-    };
-    let reach = match &problem {
-        Some(_) => Reach::default(),
-        None => Reach::of(&filter, campaign.channel(), &key(conn)?, conn)?,
-    };
-    Ok(Reached {
-        reach,
-        channel: campaign.channel(),
-        sentence: filter.sentence(),
-        list: web::address("/customers", &[("filter", &filter.text())]),
-        problem,
-        campaign: campaign.id,
-    })
-}
-
 /// `GET /campaigns/{id}/audience`: the sums of a draft, which may take a moment.
 pub async fn audience(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
     let page = db
@@ -173,7 +150,7 @@ pub async fn audience(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64
             let campaign = find(*id, conn)?;
             let now = clock(conn)?;
             let typed = Typed::of(&campaign, conn, &now)?;
-            let found = reached(&campaign, conn)?;
+            let found = Reached::of(&campaign, conn, &now)?;
             let page = form_page(chrome, Some(&campaign), typed, Mistakes::default(), &caller, conn)?;
             Ok::<_, Error>(FormPage { reached: Some(found), ..page })
         })
