@@ -97,6 +97,18 @@ fn free() -> Free {
     (imports::held_by.eq(None), imports::held_until.eq(None))
 }
 
+type Planned = (Eq<imports::state, &'static str>, Eq<imports::kind, &'static str>, Eq<imports::plan, String>, Free);
+
+/// Nothing but a plan.
+fn planned(plan: &Plan) -> QueryResult<Planned> {
+    Ok((
+        imports::state.eq(State::Uploaded.key()),
+        imports::kind.eq(plan.subject.key()),
+        imports::plan.eq(written(plan)?),
+        free(),
+    ))
+}
+
 type Count<C> = Eq<C, i64>;
 type Counts = (
     (Count<imports::lines>, Count<imports::blank>, Count<imports::created>, Count<imports::updated>),
@@ -124,15 +136,14 @@ impl Import {
     /// Keeps a changed plan, and what was tried by an older one is forgotten; false when nobody can change it any more.
     pub fn replan(&self, plan: &Plan, conn: &mut Conn) -> QueryResult<bool> {
         let waiting = imports::table.find(self.id).filter(imports::state.eq_any(keys(&State::WAITING)));
-        let changed = diesel::update(waiting)
-            .set((
-                imports::state.eq(State::Uploaded.key()),
-                imports::kind.eq(plan.subject.key()),
-                imports::plan.eq(written(plan)?),
-                free(),
-            ))
-            .execute(conn)?;
-        Ok(changed == 1)
+        Ok(diesel::update(waiting).set(planned(plan)?).execute(conn)? == 1)
+    }
+
+    /// Keeps its plan if nobody has let it be tried out since it was read; false when somebody has, whose plan stays.
+    pub fn keep(&self, conn: &mut Conn) -> QueryResult<bool> {
+        let never_or_then = imports::began_at.is_null().or(imports::began_at.eq(self.began_at).assume_not_null());
+        let as_read = imports::table.find(self.id).filter(imports::state.eq(self.state.key())).filter(never_or_then);
+        Ok(diesel::update(as_read).set(planned(&self.plan)?).execute(conn)? == 1)
     }
 
     /// Lets it be tried out, from the beginning.

@@ -264,7 +264,8 @@ pub async fn columns(
     let late = import.state == State::Checking || (import.state == State::Checked && import.plan == before);
     if !late {
         import.message = None;
-        keep(&db, &import).await?;
+        let chosen = import.clone();
+        db.write(move |conn| Ok::<_, Error>(chosen.keep(conn)?)).await?;
     }
     match htmx.is_fragment() {
         true => mapping(&db, chrome, htmx, import, None).await,

@@ -2,6 +2,8 @@
 
 use crate::support::{Server, for_each_database, world, world_with_fields};
 use muster::agents::Role;
+use muster::db::{Db, Trouble};
+use muster::imports::Import;
 use reqwest::StatusCode;
 use reqwest::blocking::multipart::{Form, Part};
 use reqwest::blocking::{Client, Response};
@@ -260,5 +262,28 @@ fn a_file_of_purchases_is_recognised_and_added() {
         let refused = upload_as("purchases", &server, &admin, "empty.csv", "").text().unwrap();
         assert!(words(&refused).contains("The file is empty"));
         assert!(options(&refused, "kind").contains(&"[purchases]".to_string()), "the choice is kept");
+    });
+}
+
+#[test]
+fn a_choice_that_is_kept_while_the_check_begins_does_not_stop_it() {
+    for_each_database(|db| {
+        world(&db);
+        let server = Server::start(&db);
+        let admin = server.signed_in(Role::Admin);
+        let page = upload(&server, &admin, "fair.csv", "external_id;Ort\nc7;Oslo\n");
+        let url = page.url().to_string();
+        let id = url.rsplit('/').next().and_then(|id| id.parse().ok()).unwrap();
+        let read = |db: &Db| db.read_now::<_, Trouble>(|conn| Ok(Import::find(id, conn)?.unwrap())).unwrap();
+        let keep = |import: Import| db.write_now::<_, Trouble>(move |conn| Ok(import.keep(conn)?)).unwrap();
+        // Both are read, then one lets it be tried out, then the other is kept.
+        let early = read(&db);
+        assert!(keep(early.clone()), "nothing has happened yet");
+        let form = [("column.0", "external_id"), ("column.1", "city"), ("match.1", "external_id")];
+        admin.post(format!("{url}/check")).form(&form).send().unwrap();
+        ended(&admin, &url);
+        assert!(!keep(early), "it would take the check back");
+        assert!(words(&ended(&admin, &url)).contains("Nothing has been written yet"));
+        assert!(keep(read(&db)), "whoever saw what came of it may choose anew");
     });
 }
