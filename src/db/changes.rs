@@ -37,6 +37,8 @@ pub mod source {
     pub const SEGMENTS: i16 = 8;
     /// Whose message was sent or failed, and who clicked unsubscribe. `key` is the campaign.
     pub const CAMPAIGN_RECIPIENTS: i16 = 9;
+    /// `key` is the conversation.
+    pub const CONVERSATIONS: i16 = 10;
 }
 
 /// As a key without customers: the whole table was emptied. As the mask of customers: their rows came or went.

@@ -153,6 +153,27 @@ diesel::table! { suppressions (channel, address) {
     channel -> Text, address -> Text, reason -> Text, at -> Timestamp, campaign_id -> Nullable<BigInt>,
 } }
 diesel::table! { channel_pace (channel) { channel -> Text, next_at -> Timestamp, } }
+diesel::table! { conversations (id) {
+    id -> BigInt, customer_id -> BigInt, channel -> Text, state -> Text, agent_id -> Nullable<BigInt>,
+    subject -> Nullable<Text>, created_at -> Timestamp, last_message_at -> Timestamp, last_in -> BigInt,
+    snoozed_until -> Nullable<Timestamp>, closed_at -> Nullable<Timestamp>, preview -> Text, preview_of -> Text,
+    version -> BigInt,
+} }
+diesel::table! { messages (id) {
+    id -> BigInt, conversation_id -> BigInt, kind -> Text, channel -> Text, external_id -> Nullable<Text>, author -> Text,
+    agent_id -> Nullable<BigInt>, body -> Text, at -> Timestamp, status -> Text, said -> Nullable<Text>,
+    address -> Nullable<Text>, attempts -> BigInt, due_at -> Nullable<Timestamp>, held_by -> Nullable<Text>,
+    held_until -> Nullable<Timestamp>,
+} }
+diesel::table! { conversation_reads (agent_id, conversation_id) {
+    agent_id -> BigInt, conversation_id -> BigInt, seen -> BigInt,
+} }
+diesel::table! { canned_replies (id) {
+    id -> BigInt, name -> Text, name_key -> Text, body -> Text, actor -> Text, updated_at -> Timestamp,
+} }
+diesel::table! { chat_visitors (key_hash) {
+    key_hash -> Text, customer_id -> BigInt, conversation_id -> BigInt, created_at -> Timestamp,
+} }
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
     sessions,
@@ -189,4 +210,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     campaign_attempts,
     suppressions,
     channel_pace,
+    conversations,
+    messages,
+    conversation_reads,
+    canned_replies,
+    chat_visitors,
 );
