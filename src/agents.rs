@@ -68,6 +68,7 @@ impl Caller {
             name: self.name.clone(),
             role: self.role.key(),
             shortcuts: Vec::new(),
+            unread: web::Unread::default(),
             may: web::May {
                 delete_customers: self.may(Right::DeleteCustomers),
                 manage_tags: self.may(Right::ManageTags),

@@ -11,10 +11,12 @@ use crate::agents::{Access, Right, guard, sessions};
 use crate::bulk;
 use crate::campaigns::{self, ways::Ways};
 use crate::config::Config;
+use crate::conversations;
 use crate::db::{Db, Trouble};
 use crate::filters::sets::Sets;
 use crate::imports::{self, files};
 use crate::jobs;
+use crate::live::Live;
 use crate::segments::{feed, ready};
 use crate::views::sidebar;
 use crate::web::{cross_site, headers, problems};
@@ -45,6 +47,31 @@ macro_rules! doors {
 
 doors! {
     GET "/static/{path:.*}" Public => crate::web::assets::show;
+    GET "/events" Needs(Right::Customers) => crate::live::events;
+    GET "/inbox" Needs(Right::Customers) => crate::conversations::pages::index;
+    GET "/inbox/unread" Needs(Right::Customers) => crate::conversations::pages::unread;
+    GET "/inbox/{id:\\d+}" Needs(Right::Customers) => crate::conversations::pages::show;
+    POST "/inbox/{id:\\d+}/messages" Needs(Right::Customers) => crate::conversations::pages::write;
+    POST "/inbox/{id:\\d+}/assign" Needs(Right::Customers) => crate::conversations::pages::assign;
+    POST "/inbox/{id:\\d+}/seen" Needs(Right::Customers) => crate::conversations::pages::seen;
+    POST "/inbox/{id:\\d+}/close" Needs(Right::Customers) => crate::conversations::pages::close;
+    POST "/inbox/{id:\\d+}/reopen" Needs(Right::Customers) => crate::conversations::pages::reopen;
+    POST "/inbox/{id:\\d+}/snooze" Needs(Right::Customers) => crate::conversations::pages::snooze;
+    POST "/inbox/{id:\\d+}/messages/{message_id:\\d+}/again" Needs(Right::Customers) => crate::conversations::pages::again;
+    POST "/customers/{id:\\d+}/conversations" Needs(Right::Customers) => crate::conversations::pages::create;
+    GET "/inbox/replies" Needs(Right::Customers) => crate::conversations::canned::index;
+    POST "/inbox/replies" Needs(Right::Customers) => crate::conversations::canned::create;
+    GET "/inbox/replies/{id:\\d+}" Needs(Right::Customers) => crate::conversations::canned::edit;
+    POST "/inbox/replies/{id:\\d+}" Needs(Right::Customers) => crate::conversations::canned::update;
+    POST "/inbox/replies/{id:\\d+}/delete" Needs(Right::Customers) => crate::conversations::canned::delete;
+    GET "/chat.js" Public => crate::conversations::chat::script;
+    GET "/chat" Public => crate::conversations::chat::try_out;
+    POST "/chat/messages" Public => crate::conversations::chat::write;
+    POST "/chat/look" Public => crate::conversations::chat::look;
+    POST "/hooks/messages" Signed => crate::conversations::hooks::message;
+    POST "/hooks/replies" Signed => crate::conversations::hooks::reply;
+    GET "/settings/inbox" Needs(Right::Administer) => crate::conversations::settings::show;
+    POST "/settings/inbox" Needs(Right::Administer) => crate::conversations::settings::update;
     GET "/healthz" Public => health::alive;
     GET "/readyz" Public => health::ready;
     GET "/customers" Needs(Right::Customers) => crate::customers::index::index;
@@ -219,8 +246,9 @@ pub struct App {
     pub config: Config,
 }
 
-/// Starts the server on a listener that is already bound. It stops by its handle; signals are the caller's affair.
-pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
+/// Starts the server on a listener that is already bound. It stops by its handle, once its live streams are closed; signals
+/// are the caller's affair.
+pub fn run(app: App, listener: TcpListener) -> std::io::Result<(Server, Live)> {
     let App { db, config } = app;
     let key = db
         .write_now::<_, Trouble>(|conn| Ok(sessions::signing_key(conn)?))
@@ -242,6 +270,11 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     db.attended_by(witness);
     actix_web::rt::spawn(jobs::keep("bulk actions", db.clone(), bulk::work::look));
     actix_web::rt::spawn(jobs::keep("imports", db.clone(), imports::work::look));
+    let live = Live::start(db.clone());
+    let look = |db: &Db| conversations::acts::look(db);
+    actix_web::rt::spawn(jobs::keep("snoozed conversations", db.clone(), look));
+    actix_web::rt::spawn(conversations::delivery::keep(db.clone(), ways.clone().into_inner()));
+    let heard = Data::new(live.clone());
     let data = (Data::new(db), Data::new(sets), Data::new(config), Data::new(guard::Opened::default()));
     // They send for as long as the server is there.
     let sending = (ways, senders);
@@ -254,6 +287,7 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(sets)
             .app_data(config)
             .app_data(opened)
+            .app_data(heard.clone())
             .app_data(sending.0.clone())
             .app_data(sending.1.clone())
             .app_data(FormConfig::default().limit(256 << 10))
@@ -272,7 +306,7 @@ pub fn run(app: App, listener: TcpListener) -> std::io::Result<Server> {
     .tcp_nodelay(true)
     .shutdown_timeout(8)
     .workers(workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1));
-    Ok(server.listen(listener)?.run())
+    Ok((server.listen(listener)?.run(), live))
 }
 
 /// Paths that no door has: whoever is signed in is told so in the frame they know.

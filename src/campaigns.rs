@@ -254,6 +254,14 @@ pub fn key(conn: &mut Conn) -> QueryResult<Key> {
     Ok(Key::new(&secret))
 }
 
+/// The same, made now if nobody needed it before. To be called inside a write transaction.
+pub fn make_key(conn: &mut Conn) -> QueryResult<Key> {
+    if workspace::secret(SECRET, conn)?.is_none() {
+        workspace::make_secret(SECRET, conn)?;
+    }
+    key(conn)
+}
+
 /// The longest name, in characters.
 pub const LONGEST_NAME: usize = 100;
 

@@ -4,6 +4,7 @@
 //! `fields` roll the dice, `fill` writes it all down and `campaigns` sends what was sent. The dice always fall the same way; only the dates move along with today.
 
 mod campaigns;
+mod conversations;
 mod fields;
 mod fill;
 mod names;

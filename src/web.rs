@@ -18,7 +18,7 @@ pub mod theme;
 pub mod tls;
 pub mod toast;
 
-pub use chrome::{Chrome, Icon, May, Shortcut, Viewer, icon};
+pub use chrome::{Chrome, Icon, May, Shortcut, Unread, Viewer, icon};
 pub use htmx::Htmx;
 pub use toast::{Toast, flash, flash_undo};
 

@@ -87,6 +87,8 @@ const KEYS = {
   ArrowDown: (input) => (step(input, 1), true),
   ArrowUp: (input) => (step(input, -1), true),
   Enter(input) {
+    // What was typed quickly has not been answered yet: it is taken as soon as it is.
+    if (isAhead(input)) return hurry(input), true;
     const option = isOpen(input) && activeOf(input);
     if (option) return pick(input, option), true;
     if (input.dataset.ahead === 'pick') {
@@ -116,6 +118,26 @@ const KEYS = {
     return true;
   },
 };
+
+// Two letters and Enter are enough, and often Enter comes before what they offer.
+let hurried = null;
+const answered = (input) => listOf(input)?.querySelector('[data-typed]')?.dataset.typed;
+const isAhead = (input) => input.dataset.ahead === '' && /\/tags\//.test(input.dataset.hxGet)
+  && input.value.trim().length > 1 && answered(input) !== input.value && !hurried;
+
+function hurry(input) {
+  const value = input.value;
+  // Without an answer it is what was typed.
+  hurried = { input, value, timer: setTimeout(() => taken(input), 1500) };
+}
+
+function taken(input) {
+  if (hurried?.input !== input) return;
+  clearTimeout(hurried.timer);
+  const { value } = hurried;
+  if (input.isConnected && input.value === value) KEYS.Enter(input);
+  hurried = null;
+}
 
 on('keydown', AHEAD, (input, event) => {
   if (!event.isComposing && KEYS[event.key]?.(input)) event.preventDefault();
@@ -383,7 +405,10 @@ document.addEventListener('htmx:after:swap', (event) => {
   const { target, swap, response, sourceElement } = event.detail?.ctx ?? {};
   const place = target instanceof Element && (target.isConnected ? target : document.getElementById(target.id));
   if (place && /morph/i.test(swap)) takeTheServersWord(place);
-  if (sourceElement?.matches?.(AHEAD) && place === listOf(sourceElement)) open(sourceElement);
+  if (sourceElement?.matches?.(AHEAD) && place === listOf(sourceElement)) {
+    open(sourceElement);
+    if (hurried && answered(sourceElement) === hurried.value) taken(sourceElement);
+  }
   const wrong = response?.status === 422 && (place || document).querySelector('[aria-invalid=true]');
   if (wrong) wrong.focus();
   else if (before?.leads && document.querySelector(before.leads)) document.querySelector(before.leads).focus();

@@ -23,7 +23,7 @@ pub struct Opened(AtomicBool);
 /// How a door knows who comes.
 #[derive(Clone, Copy, PartialEq)]
 enum Known {
-    /// It does not ask: files and health, and those whose signature says who they are.
+    /// It does not ask: files and health, visitors of a website, and those whose signature says who they are.
     NotAtAll,
     BySession,
     ByToken,
@@ -41,7 +41,7 @@ impl Asks {
     pub fn of(path: &str, access: Access) -> Asks {
         let known = match path {
             "/healthz" | "/readyz" => Known::NotAtAll,
-            _ if path.starts_with("/static/") || path.starts_with("/hooks/") => Known::NotAtAll,
+            _ if ["/static/", "/hooks/", "/chat"].iter().any(|known| path.starts_with(known)) => Known::NotAtAll,
             _ if path.starts_with("/api/") => Known::ByToken,
             _ => Known::BySession,
         };

@@ -26,7 +26,13 @@ pub fn make_secret(conn: &mut Conn) -> diesel::QueryResult<String> {
     secret(conn)?.ok_or(diesel::result::Error::NotFound)
 }
 
-fn secret(conn: &mut Conn) -> diesel::QueryResult<Option<String>> {
+/// Whether it was made.
+pub fn has_secret(conn: &mut Conn) -> diesel::QueryResult<bool> {
+    Ok(secret(conn)?.is_some())
+}
+
+/// What reports and messages are signed with.
+pub(crate) fn secret(conn: &mut Conn) -> diesel::QueryResult<Option<String>> {
     Ok(workspace::secret(SECRET, conn)?.map(|secret| hex(&secret)))
 }
 

@@ -11,6 +11,7 @@ pub struct Key {
     pub(super) nonces: [u8; 32],
     pub(super) addresses: [u8; 32],
     messages: [u8; 32],
+    answers: [u8; 32],
     webhook_tests: [u8; 32],
 }
 
@@ -23,6 +24,7 @@ impl Key {
             nonces: of("nonces of tokens"),
             addresses: of("addresses"),
             messages: of("ids of messages"),
+            answers: of("ids of answers"),
             webhook_tests: of("webhook tests"),
         }
     }
@@ -30,6 +32,11 @@ impl Key {
     /// For the ids of messages.
     pub fn for_messages(&self) -> &[u8; 32] {
         &self.messages
+    }
+
+    /// For the ids of what agents write in conversations.
+    pub fn for_answers(&self) -> &[u8; 32] {
+        &self.answers
     }
 
     /// For what tries out a gateway: messages that belong to no campaign.
@@ -55,7 +62,7 @@ pub(super) fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Whether two marks are the same, in a time that does not tell where they part.
-pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     let differ = one.iter().zip(other).fold(0, |differ, (a, b)| std::hint::black_box(differ | (a ^ b)));
     one.len() == other.len() && differ == 0
 }

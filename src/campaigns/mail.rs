@@ -12,7 +12,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use compose::{Campaign, Envelope, Problem, compose, meant_by, message_id};
+pub use compose::{Campaign, Envelope, Problem, answer, compose, meant_by, message_id};
+pub use outbox::ANSWERS;
 pub use pool::LONGEST;
 
 use super::delivery::{Failure, Sent};

@@ -6,7 +6,7 @@ use super::launch::Guards;
 use super::mail::{self, Transport};
 use super::message::{self, Content, Person, Rendered};
 use super::token::Token;
-use super::webhook::{Gateway, Outgoing};
+use super::webhook::{About, Gateway, Outgoing};
 use super::{Campaign, key::Key};
 use crate::config::Config;
 use crate::customers::Channel;
@@ -21,6 +21,21 @@ struct Letter<'a> {
     to_name: Option<&'a str>,
     to: &'a str,
     rendered: &'a Rendered,
+}
+
+/// What an agent wrote in a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub conversation: i64,
+    pub message: i64,
+    pub channel: Channel,
+    pub to_name: Option<&'a str>,
+    pub to: &'a str,
+    /// Of an email.
+    pub subject: &'a str,
+    pub text: &'a str,
+    /// The email it answers, by its id without brackets.
+    pub in_reply_to: Option<&'a str>,
 }
 
 /// Made once, when the server starts.
@@ -135,22 +150,47 @@ impl Ways {
         }
         let outgoing = Outgoing {
             id: id.trim_matches(['<', '>']),
-            campaign: campaign.id,
+            about: About::Campaign(campaign.id),
             channel: campaign.channel(),
             to,
             text: &rendered.text,
             sent_at: Utc::now().naive_utc(),
         };
-        let gateway = if campaign.channel() == Channel::Sms { &self.sms } else { &self.whatsapp };
+        self.pass_on(&outgoing)
+    }
+
+    fn pass_on(&self, outgoing: &Outgoing<'_>) -> Result<Sent, Failure> {
+        let gateway = if outgoing.channel == Channel::Sms { &self.sms } else { &self.whatsapp };
         match gateway {
-            Some(gateway) => gateway.send(&outgoing),
-            None => self.keep(&outgoing),
+            Some(gateway) => gateway.send(outgoing),
+            None => self.keep(outgoing),
         }
+    }
+
+    /// Carries what an agent wrote to the customer, once. An answer to it leads back to its conversation.
+    pub fn answer(&self, answer: &Answer<'_>, key: &Key) -> Result<Sent, Failure> {
+        let id = mail::message_id(key.for_answers(), answer.conversation, answer.message, &self.domain);
+        if answer.channel == Channel::Email {
+            let mail =
+                mail::answer(&self.from, &id, answer).map_err(|problem| Failure::Permanent(problem.to_string()))?;
+            return self.mail.send(&mail);
+        }
+        self.pass_on(&Outgoing {
+            id: id.trim_matches(['<', '>']),
+            about: About::Conversation(answer.conversation),
+            channel: answer.channel,
+            to: answer.to,
+            text: answer.text,
+            sent_at: Utc::now().naive_utc(),
+        })
     }
 
     /// A text message that has no gateway, as a file.
     fn keep(&self, message: &Outgoing<'_>) -> Result<Sent, Failure> {
-        let folder = self.outbox.join(message.campaign.to_string());
+        let folder = self.outbox.join(match message.about {
+            About::Campaign(id) => id.to_string(),
+            About::Conversation(_) => mail::ANSWERS.to_string(),
+        });
         let name: String = message.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let write = || {
             std::fs::create_dir_all(&folder)?;

@@ -41,11 +41,28 @@ pub struct Gateway {
     client: OnceLock<Client>,
 }
 
+/// What a message belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Campaign(i64),
+    Conversation(i64),
+}
+
+impl About {
+    /// Its name and number, as the gateway is told them.
+    pub fn named(self) -> (&'static str, i64) {
+        match self {
+            About::Campaign(id) => ("campaign", id),
+            About::Conversation(id) => ("conversation", id),
+        }
+    }
+}
+
 /// One message, as the gateway gets it.
 pub struct Outgoing<'a> {
     /// The same for each attempt to send this message, and for no other.
     pub id: &'a str,
-    pub campaign: i64,
+    pub about: About,
     pub channel: Channel,
     pub to: &'a str,
     pub text: &'a str,
@@ -109,9 +126,10 @@ impl Gateway {
 impl Outgoing<'_> {
     /// As the gateway gets it.
     pub fn body(&self) -> String {
+        let (about, number) = self.about.named();
         serde_json::json!({
             "id": self.id,
-            "campaign": self.campaign,
+            about: number,
             "channel": self.channel.key(),
             "to": self.to,
             "text": self.text,

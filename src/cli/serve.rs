@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::db::{Db, Trouble};
 use crate::demo;
 use crate::imports::files;
+use crate::live::Live;
 use actix_web::dev::Server;
 use anyhow::{Context, bail};
 use std::net::TcpListener;
@@ -43,14 +44,15 @@ pub fn listen(address: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Runs a server until Ctrl-C or SIGTERM; then requests in hand are finished first.
-pub fn until_told(start: impl FnOnce() -> std::io::Result<Server>) -> anyhow::Result<()> {
+pub fn until_told(start: impl FnOnce() -> std::io::Result<(Server, Live)>) -> anyhow::Result<()> {
     few_arenas();
     actix_web::rt::System::new().block_on(async {
-        let server = start().context("cannot serve")?;
+        let (server, live) = start().context("cannot serve")?;
         let handle = server.handle();
         actix_web::rt::spawn(async move {
             told_to_stop().await;
             eprintln!("muster: stopping");
+            live.close();
             handle.stop(true).await;
         });
         server.await.context("the server failed")

@@ -161,7 +161,7 @@ diesel::table! { conversations (id) {
 } }
 diesel::table! { messages (id) {
     id -> BigInt, conversation_id -> BigInt, kind -> Text, channel -> Text, external_id -> Nullable<Text>, author -> Text,
-    agent_id -> Nullable<BigInt>, body -> Text, at -> Timestamp, status -> Text, said -> Nullable<Text>,
+    agent_id -> Nullable<BigInt>, body -> Text, folded -> Text, at -> Timestamp, status -> Text, said -> Nullable<Text>,
     address -> Nullable<Text>, attempts -> BigInt, due_at -> Nullable<Timestamp>, held_by -> Nullable<Text>,
     held_until -> Nullable<Timestamp>,
 } }

@@ -1,6 +1,7 @@
 //! Writes a made-up world into an empty workspace, in batches: the one place besides the nouns that inserts rows.
 
 use super::campaigns::campaigns;
+use super::conversations::conversations;
 use super::fields::{FIELDS, Roll};
 use super::people::{Person, between_hours, people};
 use super::segments::{DYNAMIC, STATIC, history};
@@ -153,6 +154,7 @@ pub fn fill(seed: u64, many: usize, clock: &Clock, desks: &[Desk], conn: &mut Co
     custom_fields(&people, &ids, seed, midnight, conn)?;
     segments(clock, desks, &mut dice, conn)?;
     campaigns(seed, clock, desks, conn)?;
+    conversations(clock, desks, conn)?;
     views(clock, desks, conn)
 }
 

@@ -93,6 +93,8 @@ struct ShowPage {
     text: String,
     /// The customers page, asking what this segment asks.
     open: String,
+    /// This very page of the list, which is drawn anew when somebody changes a customer.
+    here: String,
     table: Table,
     picker: Picker,
     may_change: bool,
@@ -152,6 +154,7 @@ pub async fn show(
                 chrome,
                 text: if segment.is_dynamic() { filter.text() } else { String::new() },
                 open: String::new(),
+                here: link(&[("sort", sort), ("cursor", cursor)]),
                 line: Line::uncounted(segment, &filter),
                 table,
                 picker,

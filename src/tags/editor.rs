@@ -5,6 +5,7 @@ use super::suggest::{Suggestions, suggest};
 use super::{Lasting, put};
 use super::{Mark, Source, Tag, Told, lasting, taggings};
 use crate::agents::Caller;
+use crate::conversations::pages as inbox;
 use crate::customers::{Customer, profile};
 use crate::db::{Conn, Db};
 use crate::filters::sets::Sets;
@@ -19,18 +20,22 @@ use serde::Deserialize;
 
 /// Where the editor stands. It decides what a tagging's source is, and what is drawn anew afterwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum From {
     #[default]
     Profile,
     List,
+    /// Beside the thread of this conversation. What is put on there is the customer's, as everywhere.
+    Conversation(i64),
 }
 
 impl From {
-    pub fn key(&self) -> &'static str {
+    /// As forms carry it.
+    pub fn key(&self) -> String {
         match self {
-            From::Profile => "profile",
-            From::List => "list",
+            From::Profile => "profile".into(),
+            From::List => "list".into(),
+            From::Conversation(id) => format!("conversation-{id}"),
         }
     }
 
@@ -38,6 +43,22 @@ impl From {
         match self {
             From::Profile => Source::Profile,
             From::List => Source::List,
+            From::Conversation(id) => Source::Conversation(id),
+        }
+    }
+}
+
+impl TryFrom<String> for From {
+    type Error = String;
+
+    fn try_from(key: String) -> Result<From, String> {
+        match key.as_str() {
+            "profile" => Ok(From::Profile),
+            "list" => Ok(From::List),
+            other => {
+                let id = other.strip_prefix("conversation-").and_then(|id| id.parse().ok());
+                id.map(From::Conversation).ok_or_else(|| "tags are not edited there".into())
+            }
         }
     }
 }
@@ -84,6 +105,7 @@ impl Editor {
         match self.from {
             From::Profile => "#profile".into(),
             From::List => format!("#customer-{}-tags", self.customer_id),
+            From::Conversation(_) => "#beside".into(),
         }
     }
 }
@@ -269,6 +291,10 @@ struct Page {
 async fn changed(db: &Db, page: Page, id: i64, from: From) -> Result<HttpResponse, Error> {
     match (from, page.htmx.is_fragment()) {
         (From::Profile, true) => profile::piece(db, page.chrome, page.caller, id, None).await,
+        (From::Conversation(conversation), true) => {
+            inbox::beside(db, page.chrome, page.caller, conversation, None).await
+        }
+        (From::Conversation(conversation), false) => Ok(see_other(&format!("/inbox/{conversation}"))),
         (From::Profile, false) => Ok(see_other(&format!("/customers/{id}"))),
         (From::List, false) => Ok(see_other(&format!("/customers/{id}/tags/edit?from=list"))),
         (From::List, true) => {
@@ -284,6 +310,11 @@ async fn refuse(db: &Db, page: Page, id: i64, typed: Typed, problem: String) -> 
     let Page { chrome, htmx, caller } = page;
     if typed.from == From::Profile && htmx.is_fragment() {
         return profile::piece(db, chrome, caller, id, Some((typed, problem))).await;
+    }
+    if let From::Conversation(conversation) = typed.from
+        && htmx.is_fragment()
+    {
+        return inbox::beside(db, chrome, caller, conversation, Some((typed, problem))).await;
     }
     let mut editor = db.read(move |conn| open(id, typed.from, conn)).await?;
     editor.refuse(typed, problem);

@@ -45,6 +45,8 @@ pub struct Suggestions {
     pub problem: Option<String>,
     /// How long it is to stay, as it was typed behind the name.
     pub time: Option<String>,
+    /// The first offer begins with what was typed, two letters of it or more: Enter takes it.
+    pub begun: bool,
 }
 
 impl Suggestions {
@@ -99,15 +101,19 @@ pub fn suggest(
         value: typed(&tag.name, time.as_deref()),
         tag,
     };
-    let offers = first.into_iter().map(offer).collect();
+    let offers: Vec<Offer> = first.into_iter().map(offer).collect();
+    let begun = wanted.chars().nth(1).is_some()
+        && offers
+            .first()
+            .is_some_and(|offer| Some(offer.tag.id) == exactly || fold(&offer.tag.name).starts_with(&wanted));
     if wanted.is_empty() || known.is_some() {
-        return Ok(Suggestions { offers, time, ..Suggestions::default() });
+        return Ok(Suggestions { offers, time, begun, ..Suggestions::default() });
     }
     match Tag::clean(name) {
-        Err(problem) => Ok(Suggestions { offers, problem: Some(problem), time, ..Suggestions::default() }),
+        Err(problem) => Ok(Suggestions { offers, problem: Some(problem), time, begun, ..Suggestions::default() }),
         Ok(name) => {
             let meant = nearest(&wanted, &carried, at)?;
-            Ok(Suggestions { offers, create: Some(name), meant, problem: None, time })
+            Ok(Suggestions { offers, create: Some(name), meant, problem: None, time, begun })
         }
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub enum Source {
     Profile,
     List,
-    Conversation,
+    Conversation(i64),
     Bulk(i64),
     Import(i64),
     Campaign(i64),
@@ -31,7 +31,7 @@ impl Source {
         match self {
             Source::Profile => "profile",
             Source::List => "list",
-            Source::Conversation => "conversation",
+            Source::Conversation(_) => "conversation",
             Source::Bulk(_) => "bulk",
             Source::Import(_) => "import",
             Source::Campaign(_) => "campaign",
@@ -40,10 +40,10 @@ impl Source {
         }
     }
 
-    /// Which bulk action, import or campaign.
+    /// Which conversation, bulk action, import or campaign.
     pub fn id(self) -> Option<i64> {
         match self {
-            Source::Bulk(id) | Source::Import(id) | Source::Campaign(id) => Some(id),
+            Source::Conversation(id) | Source::Bulk(id) | Source::Import(id) | Source::Campaign(id) => Some(id),
             _ => None,
         }
     }
@@ -52,7 +52,7 @@ impl Source {
         Some(match key {
             "profile" => Source::Profile,
             "list" => Source::List,
-            "conversation" => Source::Conversation,
+            "conversation" => Source::Conversation(id.unwrap_or(0)),
             "bulk" => Source::Bulk(id.unwrap_or(0)),
             "import" => Source::Import(id.unwrap_or(0)),
             "campaign" => Source::Campaign(id.unwrap_or(0)),
@@ -67,7 +67,8 @@ impl Source {
         match self {
             Source::Profile => "on the profile".into(),
             Source::List => "in the list".into(),
-            Source::Conversation => "in a conversation".into(),
+            Source::Conversation(0) => "in a conversation".into(),
+            Source::Conversation(id) => format!("in conversation {id}"),
             Source::Bulk(_) => "in bulk".into(),
             Source::Import(0) => "by an import".into(),
             Source::Import(id) => format!("by import {id}"),

@@ -1,10 +1,12 @@
-//! The views in the sidebar: loaded once for each whole page, before its handler draws it.
+//! What the sidebar tells one person, her views and what she has not read: loaded once for each whole page, before its
+//! handler draws it.
 
 use super::View;
 use crate::agents::Caller;
+use crate::conversations::list;
 use crate::db::schema::views;
 use crate::db::{Conn, Db};
-use crate::web::{self, Htmx, Shortcut, Viewer};
+use crate::web::{self, Htmx, Shortcut, Unread, Viewer};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -25,9 +27,12 @@ pub async fn fill(
         && let Some(db) = req.app_data::<Data<Db>>()
     {
         let here = opened(&req);
-        let shortcuts = db.read::<_, web::Error>(move |conn| Ok(shortcuts(here, &caller, conn)?)).await?;
+        let known = db.read::<_, web::Error>(move |conn| {
+            Ok((shortcuts(here, &caller, conn)?, Unread::of(list::unread(caller.agent_id.unwrap_or(0), conn)?)))
+        });
+        let known = known.await?;
         if let Some(viewer) = req.extensions_mut().get_mut::<Viewer>() {
-            viewer.shortcuts = shortcuts;
+            (viewer.shortcuts, viewer.unread) = known;
         }
     }
     Ok(next.call(req).await?.map_into_boxed_body())

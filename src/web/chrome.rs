@@ -4,6 +4,7 @@ use super::{Htmx, Toast, assets, theme, toast};
 use crate::workspace::Workspace;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use askama::Template;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
@@ -17,6 +18,32 @@ pub struct Viewer {
     pub may: May,
     /// What stands under a place of the sidebar for this person.
     pub shortcuts: Vec<Shortcut>,
+    /// Conversations with something they have not read.
+    pub unread: Unread,
+}
+
+/// The number beside the inbox in the sidebar, drawn anew whenever somebody writes.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "_unread.html")]
+pub struct Unread {
+    /// Nothing for none, `12`, `99+`.
+    words: String,
+}
+impl askama::filters::HtmlSafe for Unread {}
+
+impl Unread {
+    /// Nobody counts further.
+    pub const MOST: i64 = 99;
+
+    pub fn of(count: i64) -> Unread {
+        Unread {
+            words: match count {
+                0 => String::new(),
+                count if count > Unread::MOST => format!("{}+", Unread::MOST),
+                count => count.to_string(),
+            },
+        }
+    }
 }
 
 /// A named way to a page, under a place of the sidebar.

@@ -24,7 +24,7 @@ CREATE INDEX conversations_snoozed ON conversations (snoozed_until) WHERE state 
 
 -- What was said: by the customer (`in`), to her (`out`), among agents (`note`), and what was done (`event`). A message that
 -- its channel repeats has the same `external_id`. Of what goes out over a gateway or by mail `status` says how far it is;
--- whoever sends it holds it until `held_until`, and what then is not settled is uncertain.
+-- whoever sends it holds it until `held_until`, and what then is not settled is uncertain. `folded` is what is searched.
 CREATE TABLE messages (
     id              INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -34,6 +34,7 @@ CREATE TABLE messages (
     author          TEXT NOT NULL,
     agent_id        INTEGER REFERENCES agents (id) ON DELETE SET NULL,
     body            TEXT NOT NULL,
+    folded          TEXT NOT NULL DEFAULT '',
     at              TIMESTAMP NOT NULL,
     status          TEXT NOT NULL CHECK (status IN ('done', 'waiting', 'sending', 'sent', 'failed', 'uncertain')),
     said            TEXT,

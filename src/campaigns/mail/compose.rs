@@ -5,6 +5,7 @@
 
 use crate::campaigns::key::{mac, same};
 use crate::campaigns::message::Rendered;
+use crate::campaigns::ways::Answer;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
@@ -61,6 +62,23 @@ pub fn compose(envelope: &Envelope<'_>) -> Result<Message, Problem> {
 /// How many bytes of an id are a mark of its content; the rest is the content itself, hidden.
 const MARK: usize = 16;
 const CONTENT: usize = 16;
+
+/// What an agent wrote, as an email in its thread.
+pub fn answer(from: &str, message_id: &str, answer: &Answer<'_>) -> Result<Message, Problem> {
+    let from: Mailbox = from.parse().map_err(|_| Problem::From(from.into()))?;
+    let to: Address = answer.to.parse().map_err(|_| Problem::To(answer.to.into()))?;
+    let name = answer.to_name.map(one_line).filter(|name| !name.is_empty());
+    let mut builder = Message::builder()
+        .from(from)
+        .to(Mailbox::new(name, to))
+        .subject(one_line(answer.subject))
+        .date_now()
+        .message_id(Some(bare(message_id)?.to_string()));
+    if let Some(id) = answer.in_reply_to.filter(|id| bare(id).is_ok()) {
+        builder = builder.in_reply_to(format!("<{id}>")).references(format!("<{id}>"));
+    }
+    builder.singlepart(SinglePart::plain(answer.text.to_string())).map_err(|error| Problem::Other(error.to_string()))
+}
 
 /// The same for the same recipient at each attempt, so that a mailbox which got it twice shows it once. Whoever reads it
 /// learns neither how many customers nor how many campaigns there are; whoever has the key learns which of them is meant,

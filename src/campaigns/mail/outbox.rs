@@ -1,15 +1,18 @@
-//! A folder of `.eml` files, one for each recipient of each campaign. Any mail program opens them.
+//! A folder of `.eml` files, one for each recipient of each campaign and each answer. Any mail program opens them.
 
 use super::{Campaign, Failure, Sent};
 use lettre::{Message, message::header::MessageId};
 use std::{fs, io, io::Write, path::Path};
 use tempfile::NamedTempFile;
 
+/// The folder of what belongs to no campaign: what agents answer.
+pub const ANSWERS: &str = "answers";
+
 /// Writes it under its final name at once or not at all. The same message again is the same file.
 pub fn put(folder: &Path, message: &Message) -> Result<Sent, Failure> {
     let headers = message.headers();
     let id = headers.get::<MessageId>().ok_or_else(|| Failure::Permanent("The email has no id.".into()))?;
-    let campaign = headers.get::<Campaign>().map_or("other".into(), |Campaign(id)| id.to_string());
+    let campaign = headers.get::<Campaign>().map_or(ANSWERS.into(), |Campaign(id)| id.to_string());
     let folder = folder.join(campaign);
     let path = folder.join(format!("{}.eml", file_name(id.as_ref())));
     write(&folder, &path, &message.formatted())

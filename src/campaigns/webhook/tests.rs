@@ -68,7 +68,7 @@ fn gateway(port: u16) -> Gateway {
 fn message() -> Outgoing<'static> {
     let sent_at = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap().naive_utc();
     let text = "Hej “Ana” 👋\nline two";
-    Outgoing { id: "m-42.7", campaign: 3, channel: Channel::Sms, to: "+46701234567", text, sent_at }
+    Outgoing { id: "m-42.7", about: About::Campaign(3), channel: Channel::Sms, to: "+46701234567", text, sent_at }
 }
 
 fn outcome(of: impl Into<String>) -> Result<Sent, Failure> {

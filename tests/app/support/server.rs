@@ -34,7 +34,7 @@ impl Server {
         let app = App { db: db.clone(), config };
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let server = app::run(app, listener).expect("the server starts");
+                let (server, _live) = app::run(app, listener).expect("the server starts");
                 let _ = told.send(server.handle());
                 let _ = server.await;
             });
