@@ -68,7 +68,7 @@
   const unread = make('b', { hidden: '' });
   const opener = make('button', { class: 'open', type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': 'false' }, 'Chat with us', unread);
   const closer = make('button', { type: 'button', 'aria-label': 'Close the chat' }, '✕');
-  const hello = make('p', { class: 'hello' }, 'Write to us. We answer here, and by email if you have gone.');
+  const hello = make('p', { class: 'hello' }, 'Write to us. Our answer is here, now or when you come back.');
   const log = make('div', { class: 'log', role: 'log', 'aria-live': 'polite', 'aria-label': 'Messages', tabindex: '0' }, hello);
   const name = make('input', { id: 'name', autocomplete: 'name', maxlength: '200' });
   const email = make('input', { id: 'email', type: 'email', autocomplete: 'email', maxlength: '254' });

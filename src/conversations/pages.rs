@@ -152,6 +152,14 @@ impl InboxPage {
         self.asked.link(&format!("/inbox/{}", conversation.id), &[])
     }
 
+    /// This very page.
+    fn place(&self) -> String {
+        match &self.open {
+            Some(open) => self.of(&open.conversation),
+            None => self.list(),
+        }
+    }
+
     fn number(&self) -> i64 {
         self.open.as_ref().map(|open| open.conversation.id).unwrap_or_default()
     }
