@@ -24,6 +24,7 @@ pub mod builder;
 mod campaigns;
 pub mod caret;
 mod consents;
+mod conversations;
 pub mod fields;
 mod figures;
 pub mod form;

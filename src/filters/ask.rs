@@ -10,6 +10,7 @@
 use super::Predicate;
 use super::campaigns::Reached;
 use super::consents::Said;
+use super::conversations::Talk;
 use super::fields::Column;
 use super::purchases::Bought;
 use super::rule::Join;
@@ -18,7 +19,7 @@ use super::wanted::Wanted;
 use crate::db::Conn;
 use crate::db::nodes::{Among, Gathered, GatheredFrom, Has, On, gathered};
 use crate::db::schema::{
-    campaign_recipients, consents, custom_values, customers, purchases, segment_members, taggings,
+    campaign_recipients, consents, conversations, custom_values, customers, purchases, segment_members, taggings,
 };
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -38,6 +39,8 @@ pub enum Source {
     Members(i64),
     /// What became of a message to her. The rows outlive her, so an id may be nobody's.
     Campaigns(Reached),
+    /// A conversation of hers is so.
+    Conversations(Talk),
     /// Of a custom field.
     Values(i64, Wanted),
     /// One purchase is all of this.
@@ -60,6 +63,7 @@ impl Source {
             Source::Campaigns(reached) => {
                 Box::new(Has { table: "campaign_recipients", condition: reached.on(), least: 1 })
             }
+            Source::Conversations(talk) => Box::new(Has { table: "conversations", condition: talk.on(now), least: 1 }),
             Source::Values(field, wanted) => {
                 Box::new(Has { table: "custom_values", condition: wanted.custom(*field, now), least: 1 })
             }
@@ -104,6 +108,7 @@ impl Source {
             Source::Consents(said) => gathered!(consents.customer_id, said.on()),
             Source::Members(id) => gathered!(segment_members.customer_id, member(*id)),
             Source::Campaigns(reached) => gathered!(campaign_recipients.customer_id, reached.on()),
+            Source::Conversations(talk) => gathered!(conversations.customer_id, talk.on(now)),
             Source::Values(field, wanted) => gathered!(custom_values.customer_id, wanted.custom(*field, now)),
             Source::Purchases(bought) => {
                 gathered!(purchases.customer_id, bought.expression(&|one| one.on(now)))
@@ -119,6 +124,7 @@ impl Source {
             Source::Own(column, wanted) => Some(Source::Own(*column, wanted.passed(from, to)?)),
             Source::Tags(tagged) => Some(Source::Tags(tagged.passed(from, to))),
             Source::Carrying(_) => Some(Source::Tags(Tagged::AtAll.passed(from, to))),
+            Source::Conversations(talk) => Some(Source::Conversations(talk.passed(from, to)?)),
             Source::Purchases(bought) => {
                 let mut passed = Vec::new();
                 bought.each(&mut |one| passed.extend(one.passed(from, to).map(Ask::One)));

@@ -100,6 +100,12 @@ impl Asked<'_> {
         }
     }
 
+    /// The id of somebody who works here; names as for tags.
+    pub fn agent(&self, hole: usize) -> Result<i64, String> {
+        let term = self.one(hole).ok_or_else(|| format!("Choose an agent. {NOTHING}"))?;
+        term.id.ok_or_else(|| format!("Nobody called “{}” works here. Choose an agent. {NOTHING}", term.text.trim()))
+    }
+
     /// A whole number from 0 on.
     pub fn number(&self, hole: usize) -> Result<u32, String> {
         let typed = self.one(hole).ok_or_else(|| format!("Say how many, for example 90. {NOTHING}"))?.text.trim();

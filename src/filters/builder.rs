@@ -425,6 +425,7 @@ fn suggest(field: &Field, input: Input) -> Option<String> {
         Input::Tag => Some("tags".into()),
         Input::Segment => Some("segments".into()),
         Input::Campaign => Some("campaigns".into()),
+        Input::Agent => Some("agents".into()),
         Input::Text if values::OFFERED.contains(&field.key.as_str()) => Some(field.key.clone()),
         Input::Text if field.is_custom() && !field.is(YES_NO) => Some(field.key.clone()),
         _ => None,

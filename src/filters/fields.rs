@@ -44,6 +44,7 @@ pub mod types {
     pub const CHOICE: u32 = 1 << 13;
     pub const PURCHASES: u32 = 1 << 14;
     pub const CAMPAIGNS: u32 = 1 << 15;
+    pub const CONVERSATIONS: u32 = 1 << 16;
 }
 
 /// Whose fields a condition may name: a customer's, or those of one purchase inside `purchases any where (…)`.
@@ -150,6 +151,7 @@ static CUSTOMER: &[Row] = &[
     Row("updated_at", "Updated", "updated", TIME, own!(Time updated_at)),
     Row("last_seen_at", "Last seen", "last seen", TIME, own!(Time last_seen_at)),
     Row("campaigns", "Campaigns", "campaigns", CAMPAIGNS, Place::Elsewhere),
+    Row("conversations", "Conversations", "conversations", CONVERSATIONS, Place::Elsewhere),
     Row("purchases", "Purchases", "purchases", PURCHASES, Place::Elsewhere),
     Row("purchase_count", "Number of purchases", "number of purchases", NUMBER, own!(Number purchase_count)),
     Row("total_spent", "Total spent", "total spent", MONEY, own!(Number total_spent)),

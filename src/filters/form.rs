@@ -272,6 +272,7 @@ fn kind(hole: &Piece) -> &'static str {
             Input::Tag => "tag",
             Input::Segment => "segment",
             Input::Campaign => "campaign",
+            Input::Agent => "agent",
             Input::Number | Input::Decimal => "number",
             Input::When => "when",
         },

@@ -129,7 +129,9 @@ fn term(json: &Value, input: Input) -> Option<Term> {
         Value::String(text) if text.contains('\0') => None,
         Value::String(text) => Some(Term::text(text.clone())),
         Value::Number(number) => Some(match (input, number.as_i64()) {
-            (Input::Tag | Input::Segment | Input::Campaign, Some(id)) => Term { text: String::new(), id: Some(id) },
+            (Input::Tag | Input::Segment | Input::Campaign | Input::Agent, Some(id)) => {
+                Term { text: String::new(), id: Some(id) }
+            }
             _ => Term::text(number.to_string()),
         }),
         // So is written one that is called any.

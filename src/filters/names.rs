@@ -3,6 +3,7 @@
 
 use super::Known;
 use super::campaigns::Campaigns;
+use super::conversations::Agents;
 use super::fields::{self, Fields};
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Rule, Term};
@@ -75,6 +76,9 @@ pub fn resolve(rules: &mut [Rule], instead: Option<&segments::Instead>, conn: &m
     let mut looks = Looks::at(rules, Input::Campaign);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Campaign));
     let campaigns = Campaigns::load(&looks, conn)?;
+    let mut looks = Looks::at(rules, Input::Agent);
+    segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Agent));
+    let agents = Agents::load(&looks, conn)?;
     let names = segments.clone();
     let behind = segments.values_mut().filter_map(segments::Named::rule_mut);
     for rule in rules.iter_mut().chain(behind) {
@@ -82,6 +86,7 @@ pub fn resolve(rules: &mut [Rule], instead: Option<&segments::Instead>, conn: &m
         rule.each_term_mut(&mut |condition, hole, term| match input(condition, hole) {
             Some(Input::Segment) => segments::name(term, &names),
             Some(Input::Campaign) => campaigns.name(term),
+            Some(Input::Agent) => agents.name(term),
             _ => {}
         });
     }

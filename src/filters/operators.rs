@@ -9,7 +9,7 @@ use super::asked::Asked;
 use super::fields::types::*;
 use super::fields::{Field, Fields, Place, Scope};
 use super::wanted::Wanted;
-use super::{campaigns, consents, numbers, purchases, segments, taggings, texts, times};
+use super::{campaigns, consents, conversations, numbers, purchases, segments, taggings, texts, times};
 use crate::filters::ask::Source;
 
 /// What a value in a hole is, so that it can be looked up, checked and given a fitting input.
@@ -21,6 +21,8 @@ pub enum Input {
     Segment,
     /// A campaign by name, or the word `any`.
     Campaign,
+    /// Somebody who works here, by name.
+    Agent,
     Number,
     /// A number that may have decimals and a sign.
     Decimal,
@@ -159,6 +161,16 @@ pub static OPERATORS: &[Operator] = &[
     not(CAMPAIGNS, "was_not_sent", &[W("was not sent"), CAMPAIGN], "not sent {0}", "was_sent"),
     asks(CAMPAIGNS, "failed", &[W("failed"), CAMPAIGN], "with a failed sending of {0}", campaigns::failed),
     asks(CAMPAIGNS, "clicked_unsubscribe", &[W("clicked unsubscribe"), CAMPAIGN], "who clicked unsubscribe in {0}", campaigns::clicked_unsubscribe),
+
+    // Conversations
+    asks(CONVERSATIONS, "last_message_in_the_last", &[W("last message in the last"), N, Unit], "with a message in the last {0} {1}", conversations::last_message_in_the_last),
+    asks(CONVERSATIONS, "last_message_more_than_ago", &[W("last message more than"), N, Unit, W("ago")], "whose last message is more than {0} {1} ago", conversations::last_message_more_than_ago),
+    asks(CONVERSATIONS, "has_open", &[W("has open")], "with an open conversation", conversations::has_open),
+    asks(CONVERSATIONS, "has_unassigned", &[W("has unassigned")], "with an open conversation that is nobody's", conversations::has_unassigned),
+    asks(CONVERSATIONS, "has_any", &[W("has any")], "with a conversation", conversations::has_any),
+    not(CONVERSATIONS, "has_none", &[W("has none")], "without any conversation", "has_any"),
+    asks(CONVERSATIONS, "over", &[W("over"), Word(conversations::CHANNELS)], "with a conversation over {0}", conversations::over),
+    asks(CONVERSATIONS, "assigned_to", &[W("assigned to"), One("agent", Input::Agent)], "with a conversation of {0}", conversations::assigned_to),
 
     // Consent
     asks(CONSENT, "is_opted_in", &[W("is opted in")], "opted in to {f}", consents::opted_in),

@@ -37,8 +37,10 @@ pub fn extent(operator: &str, asked: &Asked) -> Option<Result<Extent, String>> {
         "this_month" => Ok(clock.month(0)),
         "last_month" => Ok(clock.month(1)),
         "this_year" => Ok(clock.year()),
-        "in_the_last" | "not_in_the_last" => span(0, &|n, unit| clock.in_the_last(n, unit)),
-        "more_than_ago" => span(0, &|n, unit| clock.more_than_ago(n, unit)),
+        "in_the_last" | "not_in_the_last" | "last_message_in_the_last" => {
+            span(0, &|n, unit| clock.in_the_last(n, unit))
+        }
+        "more_than_ago" | "last_message_more_than_ago" => span(0, &|n, unit| clock.more_than_ago(n, unit)),
         "in_the_next" => span(0, &|n, unit| clock.in_the_next(n, unit)),
         "tagged_in_the_last" => span(1, &|n, unit| clock.in_the_last(n, unit)),
         _ => return None,

@@ -1,6 +1,7 @@
 //! Values to offer while a person types into the builder: tags, segments and campaigns by name, and what is there in fields with few values.
 
 use super::campaigns::{self, ANY, ANY_OF_THEM, Campaigns};
+use super::conversations::Agents;
 use super::fields::{Fields, Place, Scope, countries};
 use super::rule::{Part, Term};
 use super::sets::Snapshot;
@@ -61,6 +62,12 @@ pub fn fitting(field: &str, typed: &str, now: NaiveDateTime, at: &mut Snapshot) 
             let offer =
                 |(value, label): (String, &str)| Offer { value, label: label.into(), colour: None, customers: None };
             Ok(any.into_iter().chain(named).map(offer).collect())
+        }
+        "agents" => {
+            let (known, wanted) = (Agents::all(conn)?, fold(typed));
+            let fits = known.names().into_iter().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
+            let offer = |name: &str| Offer { value: name.into(), label: name.into(), colour: None, customers: None };
+            Ok(fits.map(offer).collect())
         }
         "country" => {
             let wanted = fold(typed);

@@ -3,7 +3,8 @@
 
 use super::Filter;
 use super::campaigns;
-use super::fields::types::{CAMPAIGNS, CONSENT, EVERYONE, MONEY, PURCHASES, SEGMENTS, TAGS};
+use super::conversations;
+use super::fields::types::{CAMPAIGNS, CONSENT, CONVERSATIONS, EVERYONE, MONEY, PURCHASES, SEGMENTS, TAGS};
 use super::fields::{Field, Place};
 use super::rule::{Condition, Join, Part, Rule};
 use super::sentence::{self, Bit};
@@ -121,6 +122,9 @@ impl Asking<'_> {
     fn value(&mut self, condition: &Condition) -> QueryResult<String> {
         if condition.field.is(SEGMENTS) {
             return self.segments(condition);
+        }
+        if condition.field.is(CONVERSATIONS) {
+            return conversations::told(self.facts.customer.id, self.filter.clock(), self.conn);
         }
         if condition.field.is(CAMPAIGNS) {
             return campaigns::told(self.facts.customer.id, condition, self.conn);

@@ -203,10 +203,14 @@ fn what_postgresql_truncates_is_everybodys() {
             ("custom_values", vec![CUSTOM_VALUES]),
             ("purchases", vec![PURCHASES]),
             ("campaign_recipients", vec![CAMPAIGN_RECIPIENTS]),
+            ("conversations CASCADE", vec![CONVERSATIONS]),
             ("campaigns CASCADE", vec![CAMPAIGN_RECIPIENTS]),
             ("tags CASCADE", vec![TAGGINGS]),
             ("segments CASCADE", vec![SEGMENT_MEMBERS, SEGMENTS]),
-            ("customers CASCADE", vec![CUSTOMERS, TAGGINGS, CONSENTS, SEGMENT_MEMBERS, CUSTOM_VALUES, PURCHASES]),
+            (
+                "customers CASCADE",
+                vec![CUSTOMERS, TAGGINGS, CONSENTS, SEGMENT_MEMBERS, CUSTOM_VALUES, PURCHASES, CONVERSATIONS],
+            ),
         ] {
             let told: Vec<_> = told.into_iter().map(emptied).collect();
             assert_eq!(watch.after_sql(&format!("TRUNCATE {table}")), told, "{table}");

@@ -8,7 +8,7 @@
 //! | Di | no tags, a city of two spaces, never seen, opted in |
 //! | Eva | ` vip `, 100%_sure, seen in December, opted in |
 
-use crate::support::{audiences, clock, for_each_database, mailings, world_with_fields};
+use crate::support::{audiences, clock, for_each_database, mailings, talks, world_with_fields};
 use diesel::prelude::*;
 use muster::custom_fields::{CustomField, Kind};
 use muster::db::schema::customers;
@@ -147,6 +147,17 @@ pub const EXAMPLES: &[Example] = &[
     example("campaigns clicked unsubscribe \"Autumn\"",                "Cy"),
     example("campaigns clicked unsubscribe any",                      "Cy, Eva"),           // whatever became of the message
 
+    // Ana wrote three hours ago and 40 days ago, both Mara's; Bo 40 days ago; Cy the day before yesterday.
+    example("conversations has open",                                 "Ana, Cy"),
+    example("conversations has unassigned",                           "Cy"),
+    example("conversations has any",                                  "Ana, Bo, Cy"),
+    example("conversations has none",                                 "Di, Eva"),
+    example("conversations last message in the last 7 days",          "Ana, Cy"),
+    example("conversations last message more than 7 days ago",        "Bo"),                // Ana wrote again
+    example("conversations over WhatsApp",                            "Bo"),
+    example("conversations over email",                               "Ana"),
+    example("conversations assigned to Mara",                         "Ana"),
+
     // The rows of SPEC 3: plan is text, spend a number, and nobody's zero is nobody's nothing.
     example("plan is pro",                                            "Ana, Di, Eva"),
     example("custom.plan is not pro",                                 "Bo, Cy"),
@@ -250,6 +261,7 @@ fn every_example_selects_who_it_says() {
         let people = world_with_fields(&db);
         audiences(&db);
         mailings(&people, &db);
+        talks(&people, &db);
         for Example { asked, who: expected } in EXAMPLES {
             assert_eq!(&who(asked, &db), expected, "{asked}");
         }
@@ -297,6 +309,7 @@ fn a_negative_is_everybody_its_positive_is_not() {
         let people = world_with_fields(&db);
         audiences(&db);
         mailings(&people, &db);
+        talks(&people, &db);
         for (positive, negative) in &twins {
             db.read_now::<_, Trouble>(|conn| {
                 let mut names = |rule: &Rule| -> Result<Vec<String>, Trouble> {

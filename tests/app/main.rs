@@ -46,6 +46,8 @@ mod imports;
 mod imports_carried;
 mod imports_undone;
 mod imports_walk;
+mod inbox;
+mod inbox_live;
 mod kept_sets;
 mod list_plans;
 mod lists;

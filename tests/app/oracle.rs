@@ -22,6 +22,19 @@ pub struct Person {
     pub member_of: HashSet<&'static str>,
     /// By campaign: what became of the message, and whether she clicked unsubscribe.
     pub messages: HashMap<&'static str, (&'static str, bool)>,
+    pub talks: Vec<Talk>,
+}
+
+/// A conversation.
+#[derive(Clone, Debug)]
+pub struct Talk {
+    /// As filters name it.
+    pub channel: &'static str,
+    pub open: bool,
+    /// Whose it is.
+    pub agent: Option<&'static str>,
+    /// Its last message.
+    pub at: NaiveDateTime,
 }
 
 #[derive(Clone, Debug)]
@@ -114,6 +127,22 @@ impl Oracle {
                     "failed" => is(&|status, _| status == "failed"),
                     "clicked_unsubscribe" => is(&|_, left| left),
                     other => panic!("campaigns {other}"),
+                }
+            }
+            "conversations" => {
+                let any = |test: &dyn Fn(&Talk) -> bool| who.talks.iter().any(test);
+                match op {
+                    "has_any" => any(&|_| true),
+                    "has_none" => !any(&|_| true),
+                    "has_open" => any(&|talk| talk.open),
+                    "has_unassigned" => any(&|talk| talk.open && talk.agent.is_none()),
+                    "over" => any(&|talk| condition.parts == [Part::Word(talk.channel)]),
+                    "assigned_to" => any(&|talk| talk.agent == Some(values[0])),
+                    "last_message_in_the_last" => any(&|talk| self.time("in_the_last", condition, Some(talk.at))),
+                    "last_message_more_than_ago" => {
+                        self.time("more_than_ago", condition, who.talks.iter().map(|talk| talk.at).max())
+                    }
+                    other => panic!("conversations {other}"),
                 }
             }
             "purchases" => {

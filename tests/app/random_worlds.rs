@@ -1,9 +1,9 @@
 //! Random customers, random filters, and a second opinion on each: what the product selects is what [`crate::oracle`]
 //! works out in memory, on both databases, by SQL and as sets, in every spelling, in zones with short and long days.
 
-use crate::oracle::{Oracle, Person, Purchase, Tagged};
+use crate::oracle::{Oracle, Person, Purchase, Tagged, Talk};
 use crate::random_filters::{Words, condition, pick, tree};
-use crate::support::{campaign, for_each_database, recipient};
+use crate::support::{campaign, colleague, for_each_database, recipient, talk};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use fastrand::Rng;
@@ -29,6 +29,7 @@ const PRODUCTS: [&str; 4] = ["Boots", "Winter Hat", "100% Wool", "boots_old"];
 const CITIES: [&str; 6] = ["São Paulo", "sao paulo", "Göteborg", "100%_sure", "New York", "York"];
 const NAMES: [&str; 6] = ["Ana Brandt", "ANA", "Zoë O'Brien", "Bo", "Señor _", "ß"];
 const PLANS: [&str; 4] = ["pro", "Pro", "free", "énterprise"];
+const AGENTS: [&str; 2] = ["Mara", "Jonas"];
 const CAMPAIGNS: [&str; 3] = ["Autumn", "Any way", "Any"];
 const DYNAMIC: [(&str, &str); 3] = [
     ("VIPs", "tags contains VIP"),
@@ -101,6 +102,9 @@ fn world(number: usize, many: usize, dice: &mut Rng, conn: &mut Conn) -> Result<
     for name in CAMPAIGNS {
         campaign(name, conn);
     }
+    for name in AGENTS {
+        colleague(name, conn);
+    }
     let mut people = Vec::new();
     for number in 0..many {
         let person = person(number, &clock, dice);
@@ -160,6 +164,14 @@ fn person(number: usize, clock: &Clock, dice: &mut Rng) -> Person {
     if dice.bool() {
         person.member_of.insert("Picked");
     }
+    for _ in 0..dice.u8(..3) {
+        person.talks.push(Talk {
+            channel: pick(&["chat", "email", "SMS", "WhatsApp"], dice),
+            open: dice.bool(),
+            agent: pick(&[None, Some(AGENTS[0]), Some(AGENTS[1])], dice),
+            at: moment(clock, dice),
+        });
+    }
     for name in CAMPAIGNS {
         if dice.bool() {
             let status = pick(&["sent", "sent", "failed", "waiting", "excluded", "uncertain"], dice);
@@ -209,6 +221,11 @@ fn keep(person: &Person, custom: &[CustomField], picked: i64, clock: &Clock, con
         let bought = Bought { external_id: None, product, amount: *amount, currency: "EUR".into(), at: *at };
         purchases::record(id, &bought, conn)?;
     }
+    for Talk { channel, open, agent, at } in &person.talks {
+        let state = if *open { "open" } else { "closed" };
+        let agent = agent.map(|name| colleague(name, conn));
+        talk(id, &channel.to_lowercase(), state, agent, *at, conn);
+    }
     for (name, (status, left)) in &person.messages {
         let of = campaigns::table.filter(campaigns::name.eq(*name)).select(campaigns::id).first(conn)?;
         recipient(of, id, status, *left, conn);
@@ -241,6 +258,7 @@ impl Words for World {
             Input::Tag => pick(&TAGS, dice).into(),
             Input::Segment => pick(&["VIPs", "Quiet VIPs", "Not quiet", "Picked"], dice).into(),
             Input::Campaign => pick(&["any", CAMPAIGNS[0], CAMPAIGNS[1], CAMPAIGNS[2]], dice).into(),
+            Input::Agent => pick(&AGENTS, dice).into(),
             Input::Number => dice.u8(..100).to_string(),
             Input::Decimal => pick(&["0", "1", "15.5", "100", "-3", "99.99", "100.005", "2", "0.0000015"], dice).into(),
             Input::When => (self.clock.today() - TimeDelta::days(pick(&[0, 1, 2, 7, 30, 90, -5], dice))).to_string(),

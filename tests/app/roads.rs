@@ -2,7 +2,7 @@
 //! and by API, the command line's export. They share one predicate, so they cannot disagree; here is the proof.
 
 use crate::filters::{EXAMPLES, Example};
-use crate::support::{NOW, Server, audiences, for_each_database, mailings, world_with_fields};
+use crate::support::{NOW, Server, audiences, for_each_database, mailings, talks, world_with_fields};
 use muster::agents::Role;
 use muster::db::{Address, Db};
 use reqwest::blocking::Client;
@@ -75,6 +75,8 @@ fn every_road_leads_to_the_same_people() {
         let people = world_with_fields(&db);
         audiences(&db);
         mailings(&people, &db);
+        talks(&people, &db);
+        talks(&people, &db);
         let server = Server::start(&db);
         let program = server.program(Role::Marketer);
         let person = server.signed_in(Role::Marketer);

@@ -73,7 +73,7 @@ fn main() -> anyhow::Result<()> {
     let config = Config { data_dir: Some(folder.path().to_path_buf()), workers: Some(2), ..Config::standard() };
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let Ok(server) = app::run(App { db, config }, listener) else { return };
+            let Ok((server, _live)) = app::run(App { db, config }, listener) else { return };
             let _ = server.await;
         });
     });

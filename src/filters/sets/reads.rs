@@ -65,6 +65,7 @@ impl Source {
                 Some(id) => vec![Reads::these(source::CAMPAIGN_RECIPIENTS, &[id])],
                 None => vec![Reads::all(source::CAMPAIGN_RECIPIENTS)],
             },
+            Source::Conversations(_) => vec![Reads::all(source::CONVERSATIONS)],
             Source::Purchases(_) => vec![Reads::all(source::PURCHASES)],
         }
     }

@@ -48,7 +48,8 @@ pub fn change(dice: &mut Rng, conn: &mut Conn) -> QueryResult<()> {
         0 => put_away(aim.she, conn),
         1 => bring_back(conn),
         2 if dice.bool() => hand_over(&aim, conn),
-        3..7 => say(message(&aim, dice), conn).map(drop),
+        3..5 => say(talk(&aim, dice), conn).map(drop),
+        5..7 => say(message(&aim, dice), conn).map(drop),
         _ => say(statement(&aim, dice), conn).map(drop),
     }
 }
@@ -136,6 +137,32 @@ fn statement(aim: &Aim, dice: &mut Rng) -> String {
             "INSERT INTO segment_members (segment_id, customer_id, added_at) SELECT {list}, id, {when} \
              FROM customers WHERE id {some} ON CONFLICT DO NOTHING"
         ),
+    }
+}
+
+/// Somebody writes, is answered, given away, and goes; conversations change hands.
+fn talk(aim: &Aim, dice: &mut Rng) -> String {
+    let Aim { she, other, .. } = aim;
+    let some = format!("customer_id BETWEEN {she} AND {she} + {}", pick(&[0, 0, 0, 2, 5, 40], dice));
+    let agent = format!("(SELECT min(id) FROM agents WHERE name = {})", quoted(pick(&shop::AGENTS, dice)));
+    let state = quoted(pick(&["open", "snoozed", "closed"], dice));
+    let channel = quoted(pick(&["chat", "email", "sms", "whatsapp"], dice));
+    let when = at(dice);
+    match dice.u8(..9) {
+        0..3 => format!(
+            "INSERT INTO conversations (customer_id, channel, state, created_at, last_message_at) \
+             SELECT id, {channel}, {state}, {when}, {when} FROM customers WHERE {}",
+            some.replace("customer_id", "id")
+        ),
+        3 => format!("UPDATE conversations SET state = {state} WHERE {some}"),
+        4 => format!("UPDATE conversations SET last_message_at = {when}, version = version + 1 WHERE {some}"),
+        5 => format!("UPDATE conversations SET agent_id = {agent} WHERE {some}"),
+        6 => format!("UPDATE conversations SET agent_id = NULL, preview = 'x' WHERE {some}"),
+        7 => format!(
+            "UPDATE conversations SET customer_id = {other} WHERE customer_id = {she} \
+             AND EXISTS (SELECT 1 FROM customers WHERE id = {other})"
+        ),
+        _ => format!("DELETE FROM conversations WHERE {some}"),
     }
 }
 

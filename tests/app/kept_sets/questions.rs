@@ -17,7 +17,7 @@ use muster::filters::{Filter, Rule};
 const POOL: usize = 60;
 
 /// These are always among them: each is moved by something that hardly another is.
-const ALWAYS: [&str; 17] = [
+const ALWAYS: [&str; 21] = [
     "tags any name contains old",
     "tags any name contains st",
     "tags any name contains sea",
@@ -33,6 +33,10 @@ const ALWAYS: [&str; 17] = [
     "campaigns was not sent any",
     "campaigns failed Winter",
     "campaigns clicked unsubscribe any",
+    "conversations has open",
+    "conversations assigned to Mara",
+    "conversations last message in the last 1 minutes",
+    "conversations last message more than 1 minutes ago",
     "name contains an",
     "city ends with o",
 ];
@@ -88,6 +92,7 @@ impl Words for Shop {
             Input::Segment => pick(&shop::DYNAMIC, dice).0.into(),
             Input::Campaign if dice.bool() => "any".into(),
             Input::Campaign => pick(&shop::CAMPAIGNS, dice).into(),
+            Input::Agent => pick(&shop::AGENTS, dice).into(),
             Input::Number => pick(&["0", "1", "1", "2", "2", "3"], dice).into(),
             Input::Decimal => pick(&["0", "1", "2", "15", "30", "60", "100", "-3"], dice).into(),
             Input::When if field.is_custom() || dice.bool() => {

@@ -2,7 +2,7 @@
 //! their times lie seconds from now, or from where `in the last 2 minutes` and the like begin, so that time passes them.
 
 use crate::random_filters::pick;
-use crate::support::campaign;
+use crate::support::{campaign, colleague};
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -34,6 +34,7 @@ pub const DYNAMIC: [(&str, &str); 4] = [
     ("VIPs", "tags contains VIP and email_consent is not opted out"),
     ("Quiet VIPs", "segments in any of VIPs and not (segments in any of (Fresh, Soon))"),
 ];
+pub const AGENTS: [&str; 2] = ["Mara", "Jonas"];
 pub const CAMPAIGNS: [&str; 2] = ["Autumn", "Winter"];
 pub const FIELDS: [(&str, &str); 6] = [
     ("plan", "text"),
@@ -232,6 +233,9 @@ pub fn open(db: &Db) -> Result<(), Trouble> {
         }
         for name in CAMPAIGNS {
             campaign(name, conn);
+        }
+        for name in AGENTS {
+            colleague(name, conn);
         }
         settle(dice, conn)?;
         for table in CHILDREN {

@@ -59,6 +59,13 @@ impl Program {
         format!("{}{path}", self.site)
     }
 
+    /// SIGTERM, and waits for the end.
+    pub fn stop(&mut self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        assert!(self.process.wait().expect("it ends").success(), "it ends well");
+    }
+
     /// `kill -9`
     pub fn kill(mut self) {
         self.process.kill().expect("it is killed");
