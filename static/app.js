@@ -87,7 +87,6 @@ const KEYS = {
   ArrowDown: (input) => (step(input, 1), true),
   ArrowUp: (input) => (step(input, -1), true),
   Enter(input) {
-    // What was typed quickly has not been answered yet: it is taken as soon as it is.
     if (isAhead(input)) return hurry(input), true;
     const option = isOpen(input) && activeOf(input);
     if (option) return pick(input, option), true;
@@ -119,24 +118,32 @@ const KEYS = {
   },
 };
 
-// Two letters and Enter are enough, and often Enter comes before what they offer.
-let hurried = null;
+// Two letters and Enter are enough, and often Enter comes before what they offer. Then the word is asked for by itself and
+// goes in its turn, and the next may be typed at once.
 const answered = (input) => listOf(input)?.querySelector('[data-typed]')?.dataset.typed;
-const isAhead = (input) => input.dataset.ahead === '' && /\/tags\//.test(input.dataset.hxGet)
-  && input.value.trim().length > 1 && answered(input) !== input.value && !hurried;
+const isAhead = (input) => input.dataset.ahead === '' && /\/tags\//.test(input.dataset.hxGet) && usesHtmx(input.form)
+  && input.value.trim().length > 1 && answered(input) !== input.value;
+let turn = Promise.resolve();
 
 function hurry(input) {
-  const value = input.value;
-  // Without an answer it is what was typed.
-  hurried = { input, value, timer: setTimeout(() => taken(input), 1500) };
-}
-
-function taken(input) {
-  if (hurried?.input !== input) return;
-  clearTimeout(hurried.timer);
-  const { value } = hurried;
-  if (input.isConnected && input.value === value) KEYS.Enter(input);
-  hurried = null;
+  const { id, value: word } = input;
+  const address = new URL(input.dataset.hxGet, location);
+  address.searchParams.set('name', word);
+  const meant = fetch(address, { headers: { 'HX-Request': 'true' } })
+    .then((answer) => (answer.ok ? answer.text() : ''))
+    .then((html) => new DOMParser().parseFromString(html, 'text/html').querySelector('[aria-selected=true]')?.dataset.value ?? word)
+    .catch(() => word);
+  input.value = '';
+  close(input);
+  turn = turn.then(async () => {
+    const value = await meant;
+    const now = document.getElementById(id);
+    if (!now) return;
+    const typed = now.value;
+    now.value = value;
+    submitTyped(now);
+    now.value = typed;
+  });
 }
 
 on('keydown', AHEAD, (input, event) => {
@@ -405,10 +412,7 @@ document.addEventListener('htmx:after:swap', (event) => {
   const { target, swap, response, sourceElement } = event.detail?.ctx ?? {};
   const place = target instanceof Element && (target.isConnected ? target : document.getElementById(target.id));
   if (place && /morph/i.test(swap)) takeTheServersWord(place);
-  if (sourceElement?.matches?.(AHEAD) && place === listOf(sourceElement)) {
-    open(sourceElement);
-    if (hurried && answered(sourceElement) === hurried.value) taken(sourceElement);
-  }
+  if (sourceElement?.matches?.(AHEAD) && place === listOf(sourceElement)) open(sourceElement);
   const wrong = response?.status === 422 && (place || document).querySelector('[aria-invalid=true]');
   if (wrong) wrong.focus();
   else if (before?.leads && document.querySelector(before.leads)) document.querySelector(before.leads).focus();

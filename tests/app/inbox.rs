@@ -109,7 +109,7 @@ fn a_visitor_of_the_website_writes_and_is_answered() {
         post(&agent, &server, &format!("{path}/messages"), &[("kind", "reply"), ("body", "From size 36 on.")]);
         let heard = waiting.join().expect("heard");
         assert_eq!(heard["messages"][0]["text"], "From size 36 on.", "as soon as it was said, and no note: {heard}");
-        assert_eq!(heard["messages"][0]["author"], "Agent", "by first name");
+        assert_eq!(heard["messages"][0]["author"], "Ada", "by first name");
 
         // Another browser that says it is her sees nothing of it.
         let other = KEY.replace('A', "B");
