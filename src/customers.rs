@@ -9,6 +9,8 @@
 //! | [`changing`] | the same page as the builder of a segment |
 //! | [`columns`], [`picker`] | what that table shows, and the form to choose it |
 //! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
+//! | [`person`] | what her profile says about her as a person |
+//! | [`duplicates`], [`merge`] | who may be the same person, and making one of two |
 //! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
@@ -17,9 +19,12 @@ pub mod clean;
 pub mod columns;
 pub mod consents;
 pub mod custom;
+pub mod duplicates;
 pub mod form;
 pub mod index;
 pub mod list;
+pub mod merge;
+pub mod person;
 pub mod picker;
 pub mod profile;
 pub mod query;
