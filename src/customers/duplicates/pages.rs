@@ -35,6 +35,10 @@ struct Row {
 }
 
 impl Row {
+    fn both(&self) -> [&Customer; 2] {
+        [&self.one, &self.other]
+    }
+
     fn known<'a>(&self, customer: &'a Customer) -> Vec<&'a str> {
         let known = [&customer.email, &customer.phone, &customer.external_id, &customer.city];
         known.into_iter().flatten().map(String::as_str).collect()
