@@ -11,6 +11,7 @@
 //! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
 //! | [`person`] | what her profile says about her as a person |
 //! | [`duplicates`], [`merge`] | who may be the same person, and making one of two |
+//! | [`privacy`] | her rights: everything about her, and erasing her |
 //! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
@@ -26,6 +27,7 @@ pub mod list;
 pub mod merge;
 pub mod person;
 pub mod picker;
+pub mod privacy;
 pub mod profile;
 pub mod query;
 pub mod table;

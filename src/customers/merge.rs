@@ -13,8 +13,9 @@ pub mod pages;
 mod sides;
 mod undo;
 
-pub use carry::TABLES;
+pub use carry::{TABLES, lines_about};
 pub use choices::Choices;
+pub use mailings::on_the_way;
 pub use doing::{Outcome, merge};
 pub use sides::Sides;
 pub use undo::undo;

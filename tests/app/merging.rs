@@ -72,7 +72,8 @@ fn rows_of(db: &Db, id: i64) -> Vec<(String, i64)> {
     let mut conn = db.conn().expect("a connection");
     TABLES
         .iter()
-        .filter(|table| **table != "changes")
+        // What the feed tells of both goes on meanwhile.
+        .filter(|table| **table != "segment_moves")
         .map(|table| {
             let asked = diesel::sql_query(format!("SELECT count(*) AS count FROM {table} WHERE customer_id = {id}"));
             let found: Count = muster::each!(&mut *conn, c => asked.get_result(c)).expect("a count");
@@ -289,6 +290,7 @@ fn every_table_that_names_a_customer_is_thought_of() {
         };
         let mut known = TABLES.to_vec();
         known.sort_unstable();
-        assert_eq!(found.into_iter().map(|table| table.name).collect::<Vec<_>>(), known);
+        let found: Vec<String> = found.into_iter().map(|table| table.name).filter(|name| name != "changes").collect();
+        assert_eq!(found, known);
     });
 }

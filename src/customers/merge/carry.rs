@@ -17,9 +17,9 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// The tables that have a customer's number, and what a merge does about each. `consents` and `custom_values` are decided
+/// The tables that have a customer's number, the change log aside, and what a merge does about each. `consents` and `custom_values` are decided
 /// value by value; of the rest every row is moved, or stays under the old number where she has one of her own.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 15] = [
     "bulk_items",
     "campaign_attempts",
     "campaign_recipients",
@@ -35,8 +35,6 @@ pub const TABLES: [&str; 16] = [
     "segment_moves",
     "segment_pins",
     "taggings",
-    // Numbers in bitmaps, which follow the change log by themselves.
-    "changes",
 ];
 
 /// A field of the one who stays: what it was, and what the merge made of it.
