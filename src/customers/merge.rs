@@ -15,8 +15,8 @@ mod undo;
 
 pub use carry::{TABLES, lines_about};
 pub use choices::Choices;
-pub use mailings::on_the_way;
 pub use doing::{Outcome, merge};
+pub use mailings::on_the_way;
 pub use sides::Sides;
 pub use undo::undo;
 

@@ -33,7 +33,10 @@ pub fn erase(id: i64, outbox: &Path, caller: &Caller, conn: &mut Conn) -> Result
     traces::of_imports(&plan.lines, &plan.keys, conn)?;
     for import in &plan.uploads.waiting {
         if !import.discard(conn)? {
-            return Ok(Outcome::Refused(format!("The import {} has just begun. Erase her once it has ended.", import.file_name)));
+            return Ok(Outcome::Refused(format!(
+                "The import {} has just begun. Erase her once it has ended.",
+                import.file_name
+            )));
         }
     }
     let letters = files::empty_outbox(outbox, &plan.keys, conn)?;

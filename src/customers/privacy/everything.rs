@@ -80,7 +80,8 @@ fn agreed(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
         .order(consents::channel)
         .select((consents::channel, consents::state, consents::changed_at, consents::source))
         .load(conn)?;
-    let told = |(channel, state, at, from)| json!({ "channel": channel, "consent": state, "at": spell(at), "who": from });
+    let told =
+        |(channel, state, at, from)| json!({ "channel": channel, "consent": state, "at": spell(at), "who": from });
     Ok(rows.into_iter().map(told).collect())
 }
 
@@ -109,9 +110,7 @@ fn tagged(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
         .order((taggings::tagged_at, taggings::tag_id))
         .select((tags::name, taggings::tagged_at, taggings::actor, taggings::source, taggings::expires_at))
         .load(conn)?;
-    let told = |(tag, at, who, from, until): Row| {
-        json!({ "tag": tag, "at": spell(at), "who": who, "from": from, "until": time(until) })
-    };
+    let told = |(tag, at, who, from, until): Row| json!({ "tag": tag, "at": spell(at), "who": who, "from": from, "until": time(until) });
     Ok(rows.into_iter().map(told).collect())
 }
 
@@ -160,7 +159,11 @@ fn bought(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
 fn grouped(id: i64, caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<Value>> {
     let clock = Workspace::load(conn)?.clock();
     let standing = groups::standing(id, caller, conn, &clock)?;
-    Ok(standing.into_iter().filter(|(_, within)| *within).map(|(segment, _)| json!({ "segment": segment.name })).collect())
+    Ok(standing
+        .into_iter()
+        .filter(|(_, within)| *within)
+        .map(|(segment, _)| json!({ "segment": segment.name }))
+        .collect())
 }
 
 fn moved(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
@@ -170,9 +173,7 @@ fn moved(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
         .order((segment_moves::at, segment_moves::step))
         .select((segments::name, segment_moves::joined, segment_moves::at, segment_moves::cause))
         .load(conn)?;
-    let told = |(segment, joined, at, cause)| {
-        json!({ "segment": segment, "move": if joined { "joined" } else { "left" }, "at": spell(at), "cause": cause })
-    };
+    let told = |(segment, joined, at, cause)| json!({ "segment": segment, "move": if joined { "joined" } else { "left" }, "at": spell(at), "cause": cause });
     Ok(rows.into_iter().map(told).collect())
 }
 
@@ -279,7 +280,12 @@ fn imported(numbers: &[i64], conn: &mut Conn) -> QueryResult<Vec<Value>> {
         let remarks: Vec<(String, String, String, String)> = import_remarks::table
             .filter(import_remarks::import_id.eq(import).and(import_remarks::line.eq(line)))
             .order(import_remarks::id)
-            .select((import_remarks::column_name, import_remarks::value, import_remarks::reason, import_remarks::record))
+            .select((
+                import_remarks::column_name,
+                import_remarks::value,
+                import_remarks::reason,
+                import_remarks::record,
+            ))
             .load(conn)?;
         let remarks: Vec<Value> = remarks
             .into_iter()

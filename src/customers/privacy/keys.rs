@@ -41,12 +41,9 @@ impl Keys {
                 values.insert(value);
             }
         };
-        for (key, value) in [
-            ("name", &her.name),
-            ("email", &her.email),
-            ("phone", &her.phone),
-            ("external_id", &her.external_id),
-        ] {
+        for (key, value) in
+            [("name", &her.name), ("email", &her.email), ("phone", &her.phone), ("external_id", &her.external_id)]
+        {
             if let Some(value) = value {
                 known(key, value);
             }
@@ -58,10 +55,8 @@ impl Keys {
                 all_of(&change, &mut known);
             }
         }
-        let kept: Vec<Option<String>> = bulk_items::table
-            .filter(bulk_items::customer_id.eq_any(&numbers))
-            .select(bulk_items::before)
-            .load(conn)?;
+        let kept: Vec<Option<String>> =
+            bulk_items::table.filter(bulk_items::customer_id.eq_any(&numbers)).select(bulk_items::before).load(conn)?;
         let merged: Vec<Option<String>> =
             merges::table.filter(merges::new_id.eq_any(&numbers)).select(merges::kept).load(conn)?;
         for text in kept.iter().chain(&merged).flatten() {

@@ -124,7 +124,8 @@ pub async fn create(
         Outcome::Erased(uploads) => {
             uploads.remove();
             let db = db.clone();
-            let emptied = actix_web::web::block(move || dialect::empty_log(&mut *db.conn()?).map_err(crate::db::Trouble::from));
+            let emptied =
+                actix_web::web::block(move || dialect::empty_log(&mut *db.conn()?).map_err(crate::db::Trouble::from));
             if !matches!(emptied.await, Ok(Ok(()))) {
                 tracing::warn!("the log of the database was not emptied; it will be in time");
             }

@@ -40,8 +40,9 @@ impl Plan {
             )
         });
         let on_the_way = merge::on_the_way(&keys.numbers, conn)?;
-        let on_the_way = on_the_way
-            .map(|campaign| format!("A message of the campaign {campaign} is on its way to her. Erase her in a minute."));
+        let on_the_way = on_the_way.map(|campaign| {
+            format!("A message of the campaign {campaign} is on its way to her. Erase her in a minute.")
+        });
         Ok(Plan {
             conversations: count,
             messages: said.count().get_result(conn)?,

@@ -196,10 +196,12 @@ pub struct Place {
 pub fn places(keys: &Keys, conn: &mut Conn) -> QueryResult<Vec<Place>> {
     let mut places = Vec::new();
     let mut note = |found: Vec<(i64, String)>, words: &str, path: &str| {
-        places.extend(found.into_iter().filter(|(_, text)| keys.mentioned_in(text)).map(|(id, _)| Place {
-            words: format!("{words} {id}"),
-            link: format!("/{path}/{id}"),
-        }));
+        places.extend(
+            found
+                .into_iter()
+                .filter(|(_, text)| keys.mentioned_in(text))
+                .map(|(id, _)| Place { words: format!("{words} {id}"), link: format!("/{path}/{id}") }),
+        );
     };
     note(mentioning!(i64, segments.filter?, segments::id, keys, conn), "Segment", "segments");
     note(mentioning!(i64, segments.name, segments::id, keys, conn), "Segment", "segments");
