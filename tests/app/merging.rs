@@ -1,6 +1,8 @@
 //! Two customers who are one person: side by side, made one with all that hangs on both, and taken apart again.
 
+use crate::support::imports::import;
 use crate::support::pages::{attr, fields, fill, get, page, post, text, texts};
+use crate::support::walks::{signed_in, walk};
 use crate::support::{Server, audiences, campaign, clock, for_each_database, recipient, world_with_fields};
 use diesel::prelude::*;
 use muster::agents::Role;
@@ -10,19 +12,6 @@ use muster::db::schema::{
     audit_log, campaign_recipients, chat_visitors, conversations, segment_members, segments, taggings, tags,
 };
 use muster::db::{Conn, Db, Trouble};
-use reqwest::blocking::Client;
-
-/// Cy goes into Ana by the form of the page, with some radio buttons as they are chosen.
-fn merge(
-    client: &Client,
-    server: &Server,
-    keep: i64,
-    with: i64,
-    chosen: &[(&str, &str)],
-) -> reqwest::blocking::Response {
-    let form = page(get(client, server, &format!("/customers/{keep}/merge?with={with}")));
-    fill(client, server, &form, "#merge", chosen)
-}
 
 fn customer(db: &Db, id: i64) -> Option<Customer> {
     db.read_now::<_, Trouble>(|conn| Ok(Customer::find(id, conn)?)).expect("read")
@@ -292,5 +281,29 @@ fn every_table_that_names_a_customer_is_thought_of() {
         known.sort_unstable();
         let found: Vec<String> = found.into_iter().map(|table| table.name).filter(|name| name != "changes").collect();
         assert_eq!(found, known);
+    });
+}
+
+#[test]
+fn a_marketer_compares_two_merges_them_and_takes_it_back() {
+    for_each_database(|db| {
+        import(
+            &db,
+            "name,email,phone,city\nAnna Müller,anna@one.example,,Berlin\nAnna Muller,,+4915112345678,berlin\n",
+        );
+        walk(&db, async |driver, server| {
+            let marketer = signed_in(driver, server, Role::Marketer).await;
+            marketer.open("/customers/1").await;
+            marketer.sees("#near", "same name, same city").await;
+            marketer.press("Compare").await;
+            marketer.sees("h1", "Merge Anna Müller").await;
+            marketer.sees(".sides", "+4915112345678").await;
+            marketer.press("Merge into #1").await;
+            marketer.sees(".toast-m", "#2 is part of #1 now").await;
+            marketer.sees(".profile-head", "+4915112345678").await;
+            marketer.press("Undo this merge").await;
+            marketer.sees(".toast-m", "#2 is a customer of her own again").await;
+            marketer.sees("h1", "Anna Muller").await;
+        });
     });
 }
