@@ -118,7 +118,7 @@ fn one_of_two_keeps_everything_of_both_and_the_other_comes_back_as_she_was() {
         assert!(labels.contains(&"Email".to_string()) && labels.contains(&"Plan".to_string()), "{labels:?}");
         let told = text(&form, "#merge .facts");
         assert!(told.contains("Gold makes way for Silver"), "{told}");
-        assert!(told.contains("Email: opted out opted in and opted out"), "{told}");
+        assert!(told.contains("Email: opted out of opted in and opted out"), "{told}");
         assert!(told.contains("1 + 1 = 2") && told.contains("1 + 2, 1 of them the same: 2"), "{told}");
         // What is proposed, but for the name.
         let answer = fill(&marketer, &server, &form, "#merge", &[("field.name", "other"), ("field.email", "other")]);

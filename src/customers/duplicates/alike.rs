@@ -189,7 +189,7 @@ impl Traits {
         if let Some(names) = self.names(other) {
             // Of a name of one word there are too many in any city.
             let full = self.words.len() > 1 && other.words.len() > 1;
-            let sign = if both(&self.local, &other.local, |a, b| a == b) {
+            let sign = if both(&self.local, &other.local, |a, b| a == b && self.says_more(a)) {
                 Some(Sign::Local)
             } else if both(&self.phone, &other.phone, |a, b| a.tail() == b.tail()) {
                 Some(Sign::Tail)
@@ -201,6 +201,13 @@ impl Traits {
             reasons.extend(sign.map(|sign| Reason::Name(names, sign)));
         }
         reasons
+    }
+
+    /// An address that is made of the name says nothing that the name does not say; with a year in it, it does.
+    fn says_more(&self, local: &str) -> bool {
+        let digits = local.chars().filter(char::is_ascii_digit).count();
+        let mut parts = self.name.split(|c: char| !c.is_alphanumeric()).filter(|part| part.chars().count() > 2);
+        digits > 1 || !parts.any(|part| local.contains(part))
     }
 
     fn names(&self, other: &Traits) -> Option<Names> {
