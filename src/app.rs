@@ -82,6 +82,16 @@ doors! {
     GET "/customers/{id:\\d+}/edit" Needs(Right::Customers) => crate::customers::form::edit;
     GET "/customers/{id:\\d+}/delete" Needs(Right::DeleteCustomers) => crate::customers::profile::ask_delete;
     POST "/customers/{id:\\d+}/delete" Needs(Right::DeleteCustomers) => crate::customers::profile::delete;
+    GET "/customers/duplicates" Needs(Right::DeleteCustomers) => crate::customers::duplicates::pages::index;
+    POST "/customers/duplicates/not" Needs(Right::DeleteCustomers) => crate::customers::duplicates::pages::refuse;
+    GET "/customers/{id:\\d+}/merge" Needs(Right::DeleteCustomers) => crate::customers::merge::pages::ask;
+    POST "/customers/{id:\\d+}/merge" Needs(Right::DeleteCustomers) => crate::customers::merge::pages::create;
+    GET "/customers/{id:\\d+}/data.json" Needs(Right::Administer) => crate::customers::privacy::pages::json;
+    GET "/customers/{id:\\d+}/data.csv" Needs(Right::Administer) => crate::customers::privacy::pages::csv;
+    GET "/customers/{id:\\d+}/erase" Needs(Right::Administer) => crate::customers::privacy::pages::ask;
+    POST "/customers/{id:\\d+}/erase" Needs(Right::Administer) => crate::customers::privacy::pages::create;
+    GET "/customers/merges/{id:\\d+}" Needs(Right::DeleteCustomers) => crate::customers::merge::pages::show;
+    POST "/customers/merges/{id:\\d+}/undo" Needs(Right::DeleteCustomers) => crate::customers::merge::pages::undo;
     GET "/customers/{id:\\d+}/tags" Needs(Right::Customers) => crate::tags::editor::close;
     GET "/customers/{id:\\d+}/tags/edit" Needs(Right::Customers) => crate::tags::editor::edit;
     POST "/customers/{id:\\d+}/taggings" Needs(Right::Customers) => crate::tags::editor::add;

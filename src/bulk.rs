@@ -12,7 +12,7 @@ mod fields;
 mod form;
 mod items;
 mod joining;
-mod kept;
+pub(crate) mod kept;
 pub mod pages;
 pub mod run;
 mod tagging;

@@ -9,6 +9,9 @@
 //! | [`changing`] | the same page as the builder of a segment |
 //! | [`columns`], [`picker`] | what that table shows, and the form to choose it |
 //! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
+//! | [`person`] | what her profile says about her as a person |
+//! | [`duplicates`], [`merge`] | who may be the same person, and making one of two |
+//! | [`privacy`] | her rights: everything about her, and erasing her |
 //! | [`api`], [`query`] | the same for programs |
 
 pub mod api;
@@ -17,10 +20,14 @@ pub mod clean;
 pub mod columns;
 pub mod consents;
 pub mod custom;
+pub mod duplicates;
 pub mod form;
 pub mod index;
 pub mod list;
+pub mod merge;
+pub mod person;
 pub mod picker;
+pub mod privacy;
 pub mod profile;
 pub mod query;
 pub mod table;

@@ -78,7 +78,7 @@ impl Written {
         let Some((campaign, customer)) = mail::meant_by(message_id, key.for_messages()) else { return Ok(None) };
         dialect::one_at_a_time(conn, Queue::Leaving)?;
         // An id is known to others once a message went out with it; before, nobody can have one.
-        let hers = Recipient::find(campaign, customer, conn)?.filter(|hers| hers.attempts > 0);
+        let hers = Recipient::meant(campaign, customer, conn)?.filter(|hers| hers.attempts > 0);
         let Some(recipient) = hers else { return Ok(None) };
         let campaign = Campaign::find(campaign, conn)?;
         Ok(campaign.map(|campaign| Written { campaign, recipient }))

@@ -5,7 +5,7 @@ use super::addresses;
 use super::key::Key;
 use super::recipients::Recipient;
 use super::token::Token;
-use crate::customers::{Channel, Consent, Consents, Customer, set_consent};
+use crate::customers::{Channel, Consent, Consents, Customer, merge, set_consent};
 use crate::db::Conn;
 use crate::db::dialect::{self, Queue};
 use crate::db::schema::{campaign_recipients, suppressions};
@@ -83,8 +83,10 @@ pub struct Holder {
 
 impl Holder {
     pub fn of(token: &Token, conn: &mut Conn) -> QueryResult<Holder> {
-        let customer = Customer::find(token.customer, conn)?;
-        let said = Consents::of(token.customer, conn)?;
+        // She may have been merged into another since the message went.
+        let id = merge::now(token.customer, conn)?;
+        let customer = Customer::find(id, conn)?;
+        let said = Consents::of(id, conn)?;
         let reachable = |channel: &Channel| {
             let Some(customer) = &customer else { return false };
             match channel {
@@ -101,8 +103,10 @@ impl Holder {
 /// address is left alone all the same.
 pub fn leave(token: &Token, key: &Key, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
     say(token, token.channel, Consent::OptedOut, key, at, conn)?;
+    let row = Recipient::meant(token.campaign, token.customer, conn)?;
+    let customer = row.map_or(token.customer, |row| row.customer_id);
     let row = campaign_recipients::table
-        .find((token.campaign, token.customer))
+        .find((token.campaign, customer))
         .filter(campaign_recipients::unsubscribed_at.is_null());
     diesel::update(row).set(campaign_recipients::unsubscribed_at.eq(at)).execute(conn).map(drop)
 }
@@ -143,22 +147,27 @@ fn write_down(
 ) -> QueryResult<()> {
     // Before anything of hers is touched: those who claim hold this first.
     dialect::one_at_a_time(conn, Queue::Leaving)?;
-    let customer = Customer::find(token.customer, conn)?;
+    let id = merge::now(token.customer, conn)?;
+    let customer = Customer::find(id, conn)?;
     let address = match (&customer, channel) {
         (Some(customer), Channel::Email) => customer.email.clone(),
         (Some(customer), Channel::Sms | Channel::Whatsapp) => customer.phone.clone(),
         (None, _) => None,
     };
     if customer.is_some() {
-        set_consent(token.customer, channel, consent, &how.source, at, conn)?;
+        set_consent(id, channel, consent, &how.source, at, conn)?;
     }
     // What she was written to by, which may be another address than she has now.
     let written = match channel == token.channel {
-        true => Recipient::find(token.campaign, token.customer, conn)?.and_then(|recipient| recipient.address),
-        false => None,
+        true => [id, token.customer]
+            .into_iter()
+            .map(|id| Ok(Recipient::find(token.campaign, id, conn)?.and_then(|recipient| recipient.address)))
+            .collect::<QueryResult<Vec<_>>>()?,
+        false => Vec::new(),
     };
     if consent == Consent::OptedOut {
-        let mut addresses: Vec<String> = address.into_iter().chain(written).collect();
+        let mut addresses: Vec<String> = address.into_iter().chain(written.into_iter().flatten()).collect();
+        addresses.sort();
         addresses.dedup();
         for address in addresses {
             suppress(key, channel, &address, how.reason, Some(token.campaign), at, conn)?;

@@ -3,7 +3,7 @@
 
 use super::reach::Why;
 use super::{Campaign, State};
-use crate::customers::Channel;
+use crate::customers::{Channel, merge};
 use crate::db::schema::{campaign_attempts, campaign_recipients};
 use crate::db::{Backend, Conn};
 use chrono::NaiveDateTime;
@@ -112,6 +112,16 @@ impl Recipient {
     pub fn find(campaign: i64, customer: i64, conn: &mut Conn) -> QueryResult<Option<Recipient>> {
         let one = campaign_recipients::table.find((campaign, customer));
         one.select(Recipient::as_select()).first(conn).optional()
+    }
+
+    /// Whom a message or a link was for: she may have been merged into another since, and the row with her.
+    pub fn meant(campaign: i64, customer: i64, conn: &mut Conn) -> QueryResult<Option<Recipient>> {
+        let own = Recipient::find(campaign, customer, conn)?;
+        if own.as_ref().is_some_and(|own| own.attempts > 0) {
+            return Ok(own);
+        }
+        let now = merge::now(customer, conn)?;
+        Ok(Recipient::find(campaign, now, conn)?.or(own))
     }
 
     /// Sends to her again, because somebody wants it so: what became of the first message is not known, or it failed. The

@@ -258,9 +258,16 @@ pub async fn count(sets: Data<Sets>, params: Query<Params>) -> Result<HttpRespon
     respond(StatusCode::OK, counted.await)
 }
 
-/// `GET /api/v1/customers/{id}`
+/// `GET /api/v1/customers/{id}`. Who was merged into another is found there: 307, as a merge can be undone.
 pub async fn show(db: Data<Db>, id: Path<i64>) -> Result<HttpResponse, Error> {
-    respond(StatusCode::OK, db.read(move |conn| one(*id, conn)).await)
+    let id = *id;
+    let found = db.read(move |conn| one(id, conn)).await;
+    if let Err(Refusal::Failed(Error::NotFound(_))) = &found
+        && let Some(answer) = super::merge::pages::moved(&db, id, "/api/v1/customers").await?
+    {
+        return Ok(answer);
+    }
+    respond(StatusCode::OK, found)
 }
 
 /// `POST /api/v1/customers`: every mistake is told at once, by field.

@@ -1,5 +1,7 @@
 //! `/customers/{id}`: all that is known about one customer, and what happened with her.
 
+use super::merge;
+use super::person::Person;
 use super::table::money;
 use super::{Channel, Consent, Consents, Customer, clean};
 use crate::agents::Caller;
@@ -45,6 +47,7 @@ struct Profile {
     days: Vec<Day>,
     /// Every segment that whoever looks may know of, and whether she is in it.
     segments: Vec<(Segment, bool)>,
+    person: Person,
     /// Purchases too old to be told one by one.
     older: i64,
 }
@@ -103,7 +106,12 @@ impl Event {
 /// `GET /customers/{id}`.
 pub async fn show(db: Data<Db>, chrome: Chrome, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Error> {
     let id = id.into_inner();
-    let profile = db.read(move |conn| Profile::of(id, &caller, conn)).await?;
+    let profile = match db.read(move |conn| Profile::of(id, &caller, conn)).await {
+        Err(Error::NotFound(what)) => {
+            return merge::pages::moved(&db, id, "/customers").await?.ok_or(Error::NotFound(what));
+        }
+        profile => profile?,
+    };
     web::show(&ProfilePage { chrome, profile })
 }
 
@@ -150,6 +158,7 @@ impl Profile {
             days: days(events, &clock),
             older,
             segments: segments::standing(id, caller, conn, &clock)?,
+            person: Person::of(&customer, caller, &clock, conn)?,
             customer,
         })
     }

@@ -231,3 +231,24 @@ pub fn recount_purchases(customers: &[i64], conn: &mut Conn) -> QueryResult<()> 
     }
     .map(drop)
 }
+
+/// What is deleted from here on in this transaction is overwritten where it stood, whole pages too. SQLite otherwise leaves
+/// them until they are used again; PostgreSQL takes dead rows away by its own VACUUM.
+pub fn erase_for_good(begin: bool, conn: &mut Conn) -> QueryResult<()> {
+    match (conn, begin) {
+        (Conn::Sqlite(c), true) => c.batch_execute("PRAGMA secure_delete=ON"),
+        (Conn::Sqlite(c), false) => c.batch_execute("PRAGMA secure_delete=FAST"),
+        (Conn::Postgres(_), _) => Ok(()),
+    }
+}
+
+/// Takes what was overwritten out of the log beside a SQLite file too, where nobody is reading it just then. To be called
+/// outside any transaction.
+pub fn empty_log(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(c) => {
+            c.batch_execute("PRAGMA busy_timeout=1000; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout=10000")
+        }
+        Conn::Postgres(_) => Ok(()),
+    }
+}

@@ -174,6 +174,13 @@ diesel::table! { canned_replies (id) {
 diesel::table! { chat_visitors (key_hash) {
     key_hash -> Text, customer_id -> BigInt, conversation_id -> BigInt, created_at -> Timestamp,
 } }
+diesel::table! { merges (id) {
+    id -> BigInt, old_id -> BigInt, new_id -> BigInt, at -> Timestamp, actor -> Text, kept -> Nullable<Text>,
+    undone_at -> Nullable<Timestamp>, undone_by -> Nullable<Text>,
+} }
+diesel::table! { not_duplicates (one_id, other_id) {
+    one_id -> BigInt, other_id -> BigInt, at -> Timestamp, actor -> Text,
+} }
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
     sessions,
@@ -215,4 +222,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     conversation_reads,
     canned_replies,
     chat_visitors,
+    merges,
+    not_duplicates,
 );

@@ -136,7 +136,7 @@ pub async fn show(
 }
 
 /// Customers whose name, email, phone, external id or number is, begins with or holds what was typed.
-pub(super) fn fitting(typed: &str, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
+pub(crate) fn fitting(typed: &str, conn: &mut Conn) -> QueryResult<Vec<Customer>> {
     let typed = fold(&typed.replace('\0', ""));
     if typed.is_empty() {
         return Ok(Vec::new());

@@ -47,7 +47,12 @@ fn main() -> anyhow::Result<()> {
     });
     let agent = Client::builder().cookie_store(true).timeout(None).pool_max_idle_per_host(4).build()?;
     let form = [("email", EMAIL), ("password", PASSWORD)];
-    agent.post(format!("{site}/sign-in")).header("Sec-Fetch-Site", "same-origin").form(&form).send()?.error_for_status()?;
+    agent
+        .post(format!("{site}/sign-in"))
+        .header("Sec-Fetch-Site", "same-origin")
+        .form(&form)
+        .send()?
+        .error_for_status()?;
 
     // When each message was taken, and how much later each stream heard of its conversation.
     let taken: Arc<Mutex<HashMap<i64, Vec<Instant>>>> = Arc::default();
@@ -57,7 +62,8 @@ fn main() -> anyhow::Result<()> {
         let heard = heard.clone();
         std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                let Some(news) = line.strip_prefix("data: ").and_then(|news| serde_json::from_str::<Value>(news).ok()) else {
+                let Some(news) = line.strip_prefix("data: ").and_then(|news| serde_json::from_str::<Value>(news).ok())
+                else {
                     continue;
                 };
                 for id in news["conversations"].as_array().into_iter().flatten().filter_map(Value::as_i64) {
@@ -138,7 +144,9 @@ fn write(site: &str, secret: &str, number: u32) -> anyhow::Result<i64> {
     let text = "Two places for the workshop on Saturday, please. We come by train and are there at nine.";
     let body = json!({"channel": "sms", "id": format!("m{number}"), "from": from, "text": text}).to_string();
     let signed = webhook::signature(secret, chrono::Utc::now().timestamp(), &body);
-    let post = |gateway: &Client| gateway.post(format!("{site}/hooks/messages")).header("Muster-Signature", signed).body(body).send();
+    let post = |gateway: &Client| {
+        gateway.post(format!("{site}/hooks/messages")).header("Muster-Signature", signed).body(body).send()
+    };
     let answer: Value = GATEWAY.with(post)?.error_for_status()?.text().map(|text| serde_json::from_str(&text))??;
     answer["conversation"].as_i64().context("a conversation")
 }

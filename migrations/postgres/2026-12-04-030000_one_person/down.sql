@@ -1,0 +1,2 @@
+DROP TABLE not_duplicates;
+DROP TABLE merges;
