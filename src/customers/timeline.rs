@@ -180,7 +180,7 @@ pub type Chip = (String, String);
 /// One field, before and after.
 #[derive(Template)]
 #[template(
-    source = "{{ label }} {% if let Some(before) = before %}<del>{{ before }}</del>{% else %}<span class='faint'>no value</span>{% endif %} {% if let Some(after) = after %}<ins>{{ after }}</ins>{% else %}<span class='faint'>no value</span>{% endif %}",
+    source = "{{ label }}{% if let Some(before) = before %} <del>{{ before }}</del>{% endif %}{% if let Some(after) = after %} <ins>{{ after }}</ins>{% endif %}",
     ext = "html"
 )]
 pub struct Row {
@@ -190,6 +190,17 @@ pub struct Row {
 }
 
 impl askama::filters::HtmlSafe for Row {}
+
+impl Row {
+    /// What was done to it.
+    pub fn done(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "set",
+            (_, None) => "cleared",
+            _ => "changed",
+        }
+    }
+}
 
 pub enum What {
     Became,
