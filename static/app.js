@@ -17,6 +17,7 @@
 //                              lands here
 //   [data-copy]                copies its value, or the page's address
 //   [data-opens="id"] [data-closes]       opens a dialog; closes the one it is in
+//   select[data-enters]        Enter in it sends its form, as in any other field
 //   [data-escapes]             what Esc presses in the form it is in
 //   [aria-keyshortcuts="t"]    takes the focus when this letter is typed outside of a field
 //   button[data-leads="selector"]         where the focus goes once the piece it asked for is there
@@ -227,6 +228,8 @@ document.addEventListener('keydown', (event) => {
   const plain = !typing && !event.ctrlKey && !event.metaKey && !event.altKey && /^[a-z]$/.test(event.key);
   const meant = plain && document.querySelector(`input[aria-keyshortcuts="${event.key}"]`);
   if (meant) { event.preventDefault(); meant.focus(); }
+  // What is chosen by this very key counts.
+  if (event.key === 'Enter' && event.target.matches?.('select[data-enters]')) setTimeout(() => event.target.form?.requestSubmit());
   if (event.key === 'Escape') {
     closeMenu();
     event.target.closest?.('form')?.querySelector('[data-escapes]')?.click();

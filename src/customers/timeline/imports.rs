@@ -2,18 +2,19 @@
 //! of customers, which every line would have to be written to; so those that there were are asked one by one, newest first,
 //! each by its own index, until the page is full.
 
-use super::{Asked, Chip, Event, From, Kind, Row, Stream, Upto, What};
+use super::{Asked, Chip, Event, From, Kind, PAGE, Row, Stream, Upto, What};
 use crate::agents::Right;
 use crate::bulk;
 use crate::bulk::what::What as Done;
 use crate::custom_fields::Value;
-use crate::db::Conn;
 use crate::db::schema::{bulk_actions, bulk_items, import_changes, import_lines, imports, tags};
+use crate::db::{Backend, Conn};
 use crate::imports::difference::{self, Difference, TAGS};
 use crate::imports::outcome::Outcome;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// Imports or actions a question.
 const CHUNK: usize = 200;
@@ -28,6 +29,11 @@ struct File {
     undone_at: Option<NaiveDateTime>,
 }
 
+/// A line, by its import and its number.
+type Line = (i64, i64);
+
+const CHANGING: [Outcome; 2] = [Outcome::Created, Outcome::Updated];
+
 /// Lines that made or changed her.
 pub fn lines(asked: &Asked, conn: &mut Conn) -> QueryResult<Vec<Event>> {
     let upto = asked.upto(Stream::Import);
@@ -41,79 +47,87 @@ pub fn lines(asked: &Asked, conn: &mut Conn) -> QueryResult<Vec<Event>> {
     let mut events = Vec::new();
     for some in files.chunks(CHUNK) {
         let ids: Vec<i64> = some.iter().map(|file| file.id).collect();
-        let touched: Vec<i64> = import_lines::table
+        // Nothing but what the index of customers holds, or SQLite would read whole imports instead.
+        let hers: Vec<Line> = import_lines::table
             .filter(import_lines::import_id.eq_any(ids))
             .filter(import_lines::customer_id.eq(asked.customer.id).assume_not_null())
-            .filter(import_lines::outcome.eq_any(CHANGING.map(Outcome::key)))
-            .select(import_lines::import_id)
-            .distinct()
+            .select((import_lines::import_id, import_lines::line))
             .load(conn)?;
-        let touched: HashSet<i64> = touched.into_iter().collect();
-        for file in some.iter().filter(|file| touched.contains(&file.id)) {
+        let mut hers_by_file: HashMap<i64, Vec<i64>> = HashMap::new();
+        hers.into_iter().for_each(|(file, line)| hers_by_file.entry(file).or_default().push(line));
+        let mut order: Vec<(&File, i64)> = Vec::new();
+        for file in some {
+            let mut lines = hers_by_file.remove(&file.id).unwrap_or_default();
+            lines.sort_by_key(|line| Reverse(*line));
+            order.extend(lines.into_iter().filter(|line| file.is_before(*line, &upto)).map(|line| (file, line)));
+        }
+        for batch in order.chunks(PAGE + 1) {
+            events.extend(told(batch, asked, conn)?);
             if events.len() as i64 >= asked.limit() {
                 return Ok(events);
             }
-            events.extend(file.events(&upto, asked, conn)?);
         }
     }
     Ok(events)
 }
 
-const CHANGING: [Outcome; 2] = [Outcome::Created, Outcome::Updated];
-
 impl File {
-    /// What its lines did to her, the last first.
-    fn events(&self, upto: &Upto, asked: &Asked, conn: &mut Conn) -> QueryResult<Vec<Event>> {
-        // At the moment where the page begins: this import comes before it, is it, or was told already.
-        let below = match self.began_at < upto.at || self.id < upto.id {
-            true => i64::MAX,
-            false if self.id == upto.id => upto.part,
-            false => return Ok(Vec::new()),
-        };
-        let rows: Vec<(i64, String)> = import_lines::table
-            .filter(import_lines::import_id.eq(self.id))
-            .filter(import_lines::customer_id.eq(asked.customer.id).assume_not_null())
-            .filter(import_lines::outcome.eq_any(CHANGING.map(Outcome::key)))
-            .filter(import_lines::line.lt(below))
-            .order(import_lines::line.desc())
-            .limit(asked.limit())
-            .select((import_lines::line, import_lines::outcome))
-            .load(conn)?;
-        let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
-        let kept: Vec<(i64, String)> = import_changes::table
-            .filter(import_changes::import_id.eq(self.id).and(import_changes::line.eq_any(numbers)))
-            .select((import_changes::line, import_changes::changes))
-            .load(conn)?;
-        let mut kept: HashMap<i64, Vec<Difference>> =
-            kept.into_iter().map(|(line, changes)| (line, difference::read(&changes))).collect();
-        let chips = chips(kept.values().flatten(), conn)?;
-        let name = format!("#{} {}", self.id, self.name);
-        let event = |(line, outcome): (i64, String)| {
-            let (mut fields, mut on, mut off) = (Vec::new(), Vec::new(), Vec::new());
-            for difference in kept.remove(&line).unwrap_or_default() {
-                let Difference { field, before, after, on: came, off: went } = difference;
-                if field == TAGS {
-                    on.extend(came.into_iter().map(|id| chip(id, &chips)));
-                    off.extend(went.into_iter().map(|id| chip(id, &chips)));
-                    continue;
-                }
-                let spoken = |value: Option<String>| value.map(|value| asked.words.spoken(&field, &value));
-                fields.push(Row { label: asked.words.label(&field), before: spoken(before), after: spoken(after) });
-            }
-            let what = What::Imported {
-                actor: self.actor.clone(),
-                file: asked.linked(Right::Import, &name, format!("/imports/{}", self.id)),
-                line,
-                made: outcome == Outcome::Created.key(),
-                rows: fields,
-                on,
-                off,
-                back: self.undone_at.map(|at| asked.clock.show(at)),
-            };
-            Event::new(self.began_at, Stream::Import, (self.id, line), Kind::Imports, what)
-        };
-        Ok(rows.into_iter().map(event).collect())
+    fn is_before(&self, line: i64, upto: &Upto) -> bool {
+        self.began_at < upto.at || (self.id, line) < (upto.id, upto.part)
     }
+}
+
+/// Rows of a table that is kept by import and line, of these lines.
+macro_rules! of_lines {
+    ($table:ident . $column:ident, $lines:expr, $conn:expr) => {{
+        let mut query = $table::table.into_boxed::<Backend>();
+        for (import, line) in $lines {
+            query = query.or_filter($table::import_id.eq(import).and($table::line.eq(line)));
+        }
+        let rows: Vec<(i64, i64, String)> =
+            query.select(($table::import_id, $table::line, $table::$column)).load($conn)?;
+        rows.into_iter().map(|(import, line, value)| ((import, line), value)).collect::<HashMap<Line, String>>()
+    }};
+}
+
+/// What these lines did to her: nothing, most of them.
+fn told(batch: &[(&File, i64)], asked: &Asked, conn: &mut Conn) -> QueryResult<Vec<Event>> {
+    let mut outcomes = of_lines!(import_lines.outcome, batch.iter().map(|(file, line)| (file.id, *line)), conn);
+    outcomes.retain(|_, outcome| CHANGING.iter().any(|one| one.key() == outcome));
+    if outcomes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kept = of_lines!(import_changes.changes, outcomes.keys().copied(), conn);
+    let mut kept: HashMap<Line, Vec<Difference>> =
+        kept.into_iter().map(|(line, changes)| (line, difference::read(&changes))).collect();
+    let chips = chips(kept.values().flatten(), conn)?;
+    let mut events = Vec::new();
+    for (file, line) in batch {
+        let Some(outcome) = outcomes.get(&(file.id, *line)) else { continue };
+        let (mut rows, mut on, mut off) = (Vec::new(), Vec::new(), Vec::new());
+        for difference in kept.remove(&(file.id, *line)).unwrap_or_default() {
+            let Difference { field, before, after, on: came, off: went } = difference;
+            if field == TAGS {
+                on.extend(came.into_iter().map(|id| chip(id, &chips)));
+                off.extend(went.into_iter().map(|id| chip(id, &chips)));
+                continue;
+            }
+            let spoken = |value: Option<String>| value.map(|value| asked.words.spoken(&field, &value));
+            rows.push(Row { label: asked.words.label(&field), before: spoken(before), after: spoken(after) });
+        }
+        let what = What::Imported {
+            actor: file.actor.clone(),
+            file: asked.linked(Right::Import, format!("#{} {}", file.id, file.name), format!("/imports/{}", file.id)),
+            line: *line,
+            made: outcome == Outcome::Created.key(),
+            rows,
+            on,
+            off,
+            back: file.undone_at.map(|at| asked.clock.show(at)),
+        };
+        events.push(Event::new(file.began_at, Stream::Import, (file.id, *line), Kind::Imports, what));
+    }
+    Ok(events)
 }
 
 type Chips = HashMap<i64, Chip>;
