@@ -121,6 +121,16 @@ impl Fact {
         }
     }
 
+    /// As somebody would type a value: in words, where they mean the very same.
+    pub fn typed(&self, stored: &str, here: &Workspace) -> String {
+        let Fact::Own(own) = self else { return stored.to_string() };
+        let spoken = (own.spoken)(stored);
+        match (own.clean)(&spoken, here) {
+            Ok(Some(meant)) if meant == stored => spoken,
+            _ => stored.to_string(),
+        }
+    }
+
     /// What is stored about her now.
     pub fn stored(&self, customer: &Customer, conn: &mut Conn) -> QueryResult<Option<String>> {
         Ok(match self {

@@ -121,7 +121,8 @@ struct PlacePage {
 impl Place {
     fn open(customer: &Customer, fact: Fact, conn: &mut Conn) -> Result<Place, Error> {
         let was = fact.stored(customer, conn)?.unwrap_or_default();
-        let typed = Typed { value: was.clone(), was };
+        let value = if was.is_empty() { String::new() } else { fact.typed(&was, &Workspace::load(conn)?) };
+        let typed = Typed { value, was };
         Ok(Place { customer_id: customer.id, fact, typed, wrong: None, owner: None, conflict: None })
     }
 

@@ -86,6 +86,7 @@ fn every_fact_is_changed_in_its_place_without_a_script() {
             let profile = page(agent.get(server.url(&format!("/customers/{bo}"))).send().expect("an answer"));
             assert_eq!(text(&profile, &format!("#{fact} a")), told, "{field}");
         }
+        assert_eq!(attr(&open(&agent, &server, bo, "country"), "#fact-country-in", "value"), "Sweden");
         let form = open(&agent, &server, bo, "custom.size");
         assert_eq!(attrs(&form, "select option", "value"), ["", "S", "M", "L"]);
         assert_eq!(attr(&open(&agent, &server, bo, "custom.birthday"), "#fact-custom-birthday-in", "type"), "date");

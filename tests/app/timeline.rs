@@ -86,7 +86,7 @@ fn everything_is_told_with_who_and_from_where() {
         segment("Golden", "Gold", None, &db);
         segment("Abel's golden", "Gold", Some(&abel), &db);
         let mut follower = Follower::default();
-        let mut look = || drop(follower.look(&Sets::new(db.clone(), None), &db).expect("a look"));
+        let mut look = || follower.look(&Sets::new(db.clone(), None), &db).expect("a look");
         look();
         let carried = import(&db, "external_id,city,email_consent,tags\nc1,Santos,no,Gold\n").id;
         look();
