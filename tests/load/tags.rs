@@ -112,6 +112,7 @@ fn fill(db: &Db) -> anyhow::Result<()> {
     let caller = Caller::command_line();
     db.write_now::<_, Trouble>(|conn| {
         Agent::create(&welcome, conn, now)?;
+        let clock = Workspace::load(conn)?.clock();
         let by = By::of(&caller, history::Source::CommandLine, now);
         let ids = (0..TAGS)
             .map(|n| Ok(Tag::find_or_create(&format!("{} {n}", WORDS[n % WORDS.len()]), conn, now)?.0.id))
