@@ -149,16 +149,6 @@ pub fn any(conn: &mut Conn) -> QueryResult<bool> {
     Ok(purchases::table.select(purchases::id).first::<i64>(conn).optional()?.is_some())
 }
 
-/// What she bought last, the latest first.
-pub fn latest(customer_id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Bought>> {
-    purchases::table
-        .filter(purchases::customer_id.eq(customer_id))
-        .order((purchases::purchased_at.desc(), purchases::id.desc()))
-        .limit(most)
-        .select(BOUGHT)
-        .load(conn)
-}
-
 /// Writes the sums of these customers from their purchases.
 pub fn recount(customers: &[i64], conn: &mut Conn) -> QueryResult<()> {
     for some in customers.chunks(CHUNK) {
