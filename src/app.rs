@@ -79,6 +79,9 @@ doors! {
     POST "/customers" Needs(Right::Customers) => crate::customers::form::create;
     GET "/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::profile::show;
     POST "/customers/{id:\\d+}" Needs(Right::Customers) => crate::customers::form::update;
+    GET "/customers/{id:\\d+}/timeline" Needs(Right::Customers) => crate::customers::timeline::pages::show;
+    GET "/customers/{id:\\d+}/fields/{field}" Needs(Right::Customers) => crate::customers::place::edit;
+    POST "/customers/{id:\\d+}/fields/{field}" Needs(Right::Customers) => crate::customers::place::update;
     GET "/customers/{id:\\d+}/edit" Needs(Right::Customers) => crate::customers::form::edit;
     GET "/customers/{id:\\d+}/delete" Needs(Right::DeleteCustomers) => crate::customers::profile::ask_delete;
     POST "/customers/{id:\\d+}/delete" Needs(Right::DeleteCustomers) => crate::customers::profile::delete;

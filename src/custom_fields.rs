@@ -12,7 +12,7 @@ pub use values::write;
 
 pub mod many;
 
-use crate::customers::clean;
+use crate::customers::{By, clean, history};
 use crate::db::schema::{custom_fields, custom_values};
 use crate::db::{Conn, dialect};
 use crate::decimal;
@@ -370,12 +370,20 @@ pub fn of_customers(ids: &[i64], conn: &mut Conn) -> QueryResult<HashMap<i64, Ha
 }
 
 /// Writes one value, or takes it away; true when that changed something.
-pub fn set(customer_id: i64, field: &CustomField, value: Option<&Value>, conn: &mut Conn) -> QueryResult<bool> {
+pub fn set(
+    customer_id: i64,
+    field: &CustomField,
+    value: Option<&Value>,
+    by: &By,
+    conn: &mut Conn,
+) -> QueryResult<bool> {
     let here = || custom_values::table.find((customer_id, field.id));
     let before: Option<String> = here().select(custom_values::value).first(conn).optional()?;
     if before.as_deref() == value.map(|value| value.text.as_str()) {
         return Ok(false);
     }
+    let after = value.map(|value| value.text.as_str());
+    history::note(customer_id, (&field.name(), before.as_deref(), after), by, conn)?;
     match value {
         None => drop(diesel::delete(here()).execute(conn)?),
         Some(Value { text, folded, number }) => {

@@ -8,7 +8,9 @@
 //! | [`index`], [`table`] | the list in the browser, and the table it shares with segments |
 //! | [`changing`] | the same page as the builder of a segment |
 //! | [`columns`], [`picker`] | what that table shows, and the form to choose it |
-//! | [`profile`], [`form`], [`custom`] | one customer in the browser, and changing her |
+//! | [`history`] | who changed what about a customer, and from where |
+//! | [`profile`], [`timeline`] | one customer in the browser: what is known about her, and what happened |
+//! | [`form`], [`custom`], [`place`], [`facts`] | changing her: all at once, or a single field in its place |
 //! | [`person`] | what her profile says about her as a person |
 //! | [`duplicates`], [`merge`] | who may be the same person, and making one of two |
 //! | [`privacy`] | her rights: everything about her, and erasing her |
@@ -21,23 +23,28 @@ pub mod columns;
 pub mod consents;
 pub mod custom;
 pub mod duplicates;
+pub mod facts;
 pub mod form;
+pub mod history;
 pub mod index;
 pub mod list;
 pub mod merge;
 pub mod person;
 pub mod picker;
+pub mod place;
 pub mod privacy;
 pub mod profile;
 pub mod query;
 pub mod table;
+pub mod timeline;
 
 pub use consents::{Channel, Consent, Consents, set_consent};
+pub use history::By;
 
 use crate::db::Conn;
 use crate::db::schema::customers;
 use crate::fold::fold;
-use crate::workspace::Clock;
+use crate::workspace::spell;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -153,6 +160,11 @@ impl Draft {
         }
     }
 
+    /// True when something is left to know her by.
+    pub fn has_a_key(&self) -> bool {
+        [&self.name, &self.email, &self.phone, &self.external_id].into_iter().any(Option::is_some)
+    }
+
     /// The first of the draft's keys that somebody else has, and who.
     pub fn taken(&self, except: Option<i64>, conn: &mut Conn) -> QueryResult<Option<(&'static str, i64)>> {
         let except = except.unwrap_or(0);
@@ -198,25 +210,31 @@ impl Draft {
 }
 
 impl Customer {
-    pub fn create(draft: &Draft, conn: &mut Conn, clock: &Clock) -> Result<Customer, Problem> {
-        let columns = draft.columns(clock.stamp(), clock.stamp());
+    pub fn create(draft: &Draft, by: &By, conn: &mut Conn) -> Result<Customer, Problem> {
+        let columns = draft.columns(by.at, by.at);
         draft.written(None, conn, |conn| {
             let id: i64 =
                 diesel::insert_into(customers::table).values(&columns).returning(customers::id).get_result(conn)?;
+            history::note(id, (history::ADDED, None, Some(&spell(columns.created_at))), by, conn)?;
             customers::table.find(id).select(Customer::as_select()).first(conn)
         })
     }
 
     /// Makes her as the draft says. Nothing is written when nothing is new.
-    pub fn update(&self, draft: &Draft, conn: &mut Conn, clock: &Clock) -> Result<Customer, Problem> {
+    pub fn update(&self, draft: &Draft, by: &By, conn: &mut Conn) -> Result<Customer, Problem> {
         let mut now = Draft::from(self);
         now.created_at = draft.created_at.and(now.created_at);
         if now == *draft {
             return Ok(self.clone());
         }
-        let columns = draft.columns(self.created_at, clock.stamp());
+        let columns = draft.columns(self.created_at, by.at);
         draft.written(Some(self.id), conn, |conn| {
             diesel::update(customers::table.find(self.id)).set(&columns).execute(conn)?;
+            let since = spell(columns.created_at);
+            history::note(self.id, ("created_at", Some(&spell(self.created_at)), Some(&since)), by, conn)?;
+            for own in &facts::OWN {
+                history::note(self.id, (own.key, own.of(&now), own.of(draft)), by, conn)?;
+            }
             customers::table.find(self.id).select(Customer::as_select()).first(conn)
         })
     }

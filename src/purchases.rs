@@ -149,14 +149,14 @@ pub fn any(conn: &mut Conn) -> QueryResult<bool> {
     Ok(purchases::table.select(purchases::id).first::<i64>(conn).optional()?.is_some())
 }
 
-/// What she bought last, the latest first.
-pub fn latest(customer_id: i64, most: i64, conn: &mut Conn) -> QueryResult<Vec<Bought>> {
+/// What she bought last.
+pub fn newest(customer_id: i64, conn: &mut Conn) -> QueryResult<Option<Bought>> {
     purchases::table
         .filter(purchases::customer_id.eq(customer_id))
         .order((purchases::purchased_at.desc(), purchases::id.desc()))
-        .limit(most)
         .select(BOUGHT)
-        .load(conn)
+        .first(conn)
+        .optional()
 }
 
 /// Writes the sums of these customers from their purchases.

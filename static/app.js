@@ -17,6 +17,9 @@
 //                              lands here
 //   [data-copy]                copies its value, or the page's address
 //   [data-opens="id"] [data-closes]       opens a dialog; closes the one it is in
+//   select[data-enters]        Enter in it sends its form, as in any other field
+//   [data-escapes]             what Esc presses in the form it is in
+//   [aria-keyshortcuts="t"]    takes the focus when this letter is typed outside of a field
 //   button[data-leads="selector"]         where the focus goes once the piece it asked for is there
 //   .toast-m [data-close] [data-goes]     dismisses a toast; a toast that goes by itself
 'use strict';
@@ -251,7 +254,15 @@ document.addEventListener('keydown', (event) => {
     const find = document.querySelector('[data-find]');
     if (find) { event.preventDefault(); find.focus(); find.select?.(); }
   }
-  if (event.key === 'Escape') closeMenu();
+  const plain = !typing && !event.ctrlKey && !event.metaKey && !event.altKey && /^[a-z]$/.test(event.key);
+  const meant = plain && document.querySelector(`input[aria-keyshortcuts="${event.key}"]`);
+  if (meant) { event.preventDefault(); meant.focus(); }
+  // What is chosen by this very key counts.
+  if (event.key === 'Enter' && event.target.matches?.('select[data-enters]')) setTimeout(() => event.target.form?.requestSubmit());
+  if (event.key === 'Escape') {
+    closeMenu();
+    event.target.closest?.('form')?.querySelector('[data-escapes]')?.click();
+  }
 });
 
 on('click', '[data-copy]', async (button) => {
@@ -430,7 +441,7 @@ function refocus() {
   const named = before.name && before.form && all(`#${CSS.escape(before.form)} [name="${CSS.escape(before.name)}"]`);
   const same = (before.id && document.getElementById(before.id))
     || (named && (named.find((field) => field.value === before.value) ?? named[0]));
-  const near = boxes[0]?.querySelector(`[autofocus], [data-lands], ${AHEAD}, .edit-tags`);
+  const near = boxes[0]?.querySelector(`[autofocus], [data-lands], ${AHEAD}, .edit-tags, .fact-edit`);
   const field = same || near;
   if (!field) return;
   field.focus({ preventScroll: true });

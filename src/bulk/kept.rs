@@ -4,8 +4,8 @@
 use crate::db::Conn;
 use crate::db::nodes::Among;
 use crate::db::schema::{
-    agents, consents, custom_fields, custom_values, customers, past_taggings, purchases, segment_members, segment_pins,
-    segments, taggings, tags,
+    agents, consents, custom_fields, custom_values, customers, field_changes, past_taggings, purchases,
+    segment_members, segment_pins, segments, taggings, tags,
 };
 use crate::each;
 use chrono::NaiveDateTime;
@@ -15,8 +15,16 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// The tables whose rows go with a customer.
-pub const TABLES: [&str; 7] =
-    ["consents", "custom_values", "past_taggings", "purchases", "segment_members", "segment_pins", "taggings"];
+pub const TABLES: [&str; 8] = [
+    "consents",
+    "custom_values",
+    "field_changes",
+    "past_taggings",
+    "purchases",
+    "segment_members",
+    "segment_pins",
+    "taggings",
+];
 
 /// How many rows go in one statement.
 const CHUNK: usize = 500;
@@ -52,6 +60,10 @@ row!(Consent of consents {
 row!(CustomValue of custom_values {
     customer_id: i64, field_id: i64, value: String, folded: Option<String>, number: Option<i64>,
 });
+row!(FieldChange of field_changes {
+    id: i64, customer_id: i64, at: NaiveDateTime, field: String, before: Option<String>, after: Option<String>,
+    actor: String, agent_id: Option<i64>, source: String, source_id: Option<i64>,
+});
 row!(PastTagging of past_taggings {
     id: i64, customer_id: i64, tag_id: i64, tag_name: String, tagged_at: NaiveDateTime, actor: String,
     agent_id: Option<i64>, source: String, source_id: Option<i64>, expires_at: Option<NaiveDateTime>,
@@ -76,6 +88,8 @@ pub struct Kept {
     customer: Person,
     consents: Vec<Consent>,
     custom_values: Vec<CustomValue>,
+    #[serde(default)]
+    field_changes: Vec<FieldChange>,
     past_taggings: Vec<PastTagging>,
     purchases: Vec<Purchase>,
     segment_members: Vec<Member>,
@@ -113,6 +127,7 @@ pub fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<(i64, Kept)>> {
         .load(conn)?;
     let mut consents = theirs!(consents, Consent, ids, conn);
     let mut values = theirs!(custom_values, CustomValue, ids, conn);
+    let mut history = theirs!(field_changes, FieldChange, ids, conn);
     let mut past = theirs!(past_taggings, PastTagging, ids, conn);
     let mut purchases = theirs!(purchases, Purchase, ids, conn);
     let mut members = theirs!(segment_members, Member, ids, conn);
@@ -124,6 +139,7 @@ pub fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<(i64, Kept)>> {
             customer,
             consents: consents.remove(&id).unwrap_or_default(),
             custom_values: values.remove(&id).unwrap_or_default(),
+            field_changes: history.remove(&id).unwrap_or_default(),
             past_taggings: past.remove(&id).unwrap_or_default(),
             purchases: purchases.remove(&id).unwrap_or_default(),
             segment_members: members.remove(&id).unwrap_or_default(),
@@ -215,6 +231,7 @@ impl Now {
         }
         let agent = |id: &mut Option<i64>| *id = id.filter(|id| self.agents.contains(id));
         kept.taggings.iter_mut().for_each(|one| agent(&mut one.agent_id));
+        kept.field_changes.iter_mut().for_each(|one| agent(&mut one.agent_id));
         kept.past_taggings.iter_mut().for_each(|one| agent(&mut one.agent_id));
         let mut gone = |before: usize, after: usize, what: &str| {
             if after < before {
@@ -254,7 +271,7 @@ pub fn restore(mut back: Vec<Kept>, at: NaiveDateTime, told: &mut Told, conn: &m
             })*
         };
     }
-    all!(Consent: consents, CustomValue: custom_values, PastTagging: past_taggings, Purchase: purchases,
+    all!(Consent: consents, CustomValue: custom_values, FieldChange: field_changes, PastTagging: past_taggings, Purchase: purchases,
         Member: segment_members, Pin: segment_pins, Tagging: taggings);
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::addresses;
 use super::key::Key;
 use super::recipients::Recipient;
 use super::token::Token;
+use crate::customers::history::{By, Source};
 use crate::customers::{Channel, Consent, Consents, Customer, merge, set_consent};
 use crate::db::Conn;
 use crate::db::dialect::{self, Queue};
@@ -120,19 +121,19 @@ pub fn say(
     at: NaiveDateTime,
     conn: &mut Conn,
 ) -> QueryResult<()> {
-    let how = How { source: format!("link in campaign {}", token.campaign), reason: Reason::Unsubscribed };
+    let how = How { source: Source::Link(token.campaign), reason: Reason::Unsubscribed };
     write_down(token, channel, consent, &how, key, at, conn)
 }
 
 /// She called a message spam, and her provider passed that on. It is as if she had left by its link, for good.
 pub fn complain(token: &Token, key: &Key, at: NaiveDateTime, conn: &mut Conn) -> QueryResult<()> {
-    let how = How { source: format!("complaint about campaign {}", token.campaign), reason: Reason::Complained };
+    let how = How { source: Source::Complaint(token.campaign), reason: Reason::Complained };
     write_down(token, token.channel, Consent::OptedOut, &how, key, at, conn)
 }
 
 /// From where we know what she wants.
 struct How {
-    source: String,
+    source: Source,
     reason: Reason,
 }
 
@@ -155,7 +156,7 @@ fn write_down(
         (None, _) => None,
     };
     if customer.is_some() {
-        set_consent(id, channel, consent, &how.source, at, conn)?;
+        set_consent(id, channel, consent, &By::herself(how.source, at), conn)?;
     }
     // What she was written to by, which may be another address than she has now.
     let written = match channel == token.channel {

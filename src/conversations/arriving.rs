@@ -2,6 +2,7 @@
 //! whose it is, which conversation it belongs to, and whether it was here before.
 
 use super::{Conversation, Kind, Medium, Row, Said, State, say, stop};
+use crate::customers::history::{By, Source};
 use crate::customers::{Customer, Draft, Problem, clean, touch};
 use crate::db::schema::{conversations, customers, messages};
 use crate::db::{Conn, Trouble, dialect};
@@ -144,7 +145,8 @@ fn whose(from: &From, medium: Medium, clock: &Clock, conn: &mut Conn) -> Result<
         Medium::Chat | Medium::Email => draft.email = Some(address.clone()),
         Medium::Sms | Medium::Whatsapp => draft.phone = Some(address.clone()),
     }
-    match Customer::create(&draft, conn, clock) {
+    let by = By::herself(Source::Conversation(0), clock.stamp());
+    match Customer::create(&draft, &by, conn) {
         Ok(customer) => Ok((customer.id, address.clone())),
         Err(Problem::Taken { by, .. }) => Ok((by, address.clone())),
         Err(Problem::Query(error)) => Err(error.into()),

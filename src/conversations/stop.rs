@@ -2,6 +2,7 @@
 
 use super::{Conversation, Kind, Medium, Said, say};
 use crate::campaigns::{self, optout};
+use crate::customers::history::{By, Source};
 use crate::customers::{Consent, set_consent};
 use crate::db::Conn;
 use crate::db::dialect::{self, Queue};
@@ -71,8 +72,8 @@ pub(super) fn heed(conversation: &Conversation, address: &str, at: NaiveDateTime
     let Some(channel) = conversation.medium.consent() else { return Ok(()) };
     let key = campaigns::make_key(conn)?;
     optout::suppress(&key, channel, address, optout::Reason::Unsubscribed, None, at, conn)?;
-    let source = format!("conversation {}", conversation.id);
-    set_consent(conversation.customer_id, channel, Consent::OptedOut, &source, at, conn)?;
+    let by = By::herself(Source::Conversation(conversation.id), at);
+    set_consent(conversation.customer_id, channel, Consent::OptedOut, &by, conn)?;
     let body = format!("opted out of {}", channel.words());
     let said =
         Said { kind: Kind::Event, author: "", agent_id: None, body: &body, at, external_id: None, address: None };

@@ -193,7 +193,7 @@ impl Beside {
             ("Language", customer.language.as_deref().map(clean::language_name)),
             ("External id", customer.external_id.clone()),
         ];
-        let last = purchases::latest(customer.id, 1, conn)?.into_iter().next();
+        let last = purchases::newest(customer.id, conn)?;
         Ok(Beside {
             called: customer.called(),
             initials: customer.initials(),

@@ -1,10 +1,9 @@
 //! Values of custom fields: as people read them, as programs do, and writing several at once.
 
 use super::{CustomField, Kind, Value, date, set};
-use crate::customers::touch;
+use crate::customers::{By, touch};
 use crate::db::{Conn, dialect};
 use crate::web;
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Number, Value as Json};
 
@@ -69,23 +68,18 @@ fn decimals(number: f64) -> String {
     if meant { short } else { number.to_string() }
 }
 
-/// Writes several values of one customer; true when that changed something, and then she was changed at `at`.
-pub fn write(
-    customer_id: i64,
-    values: &[(CustomField, Option<Value>)],
-    at: NaiveDateTime,
-    conn: &mut Conn,
-) -> QueryResult<bool> {
+/// Writes several values of one customer; true when that changed something, and then she was changed at that moment.
+pub fn write(customer_id: i64, values: &[(CustomField, Option<Value>)], by: &By, conn: &mut Conn) -> QueryResult<bool> {
     if values.is_empty() {
         return Ok(false);
     }
     dialect::hold_customer(customer_id, conn)?;
     let mut changed = false;
     for (field, value) in values {
-        changed |= set(customer_id, field, value.as_ref(), conn)?;
+        changed |= set(customer_id, field, value.as_ref(), by, conn)?;
     }
     if changed {
-        touch(customer_id, at, conn)?;
+        touch(customer_id, by.at, conn)?;
     }
     Ok(changed)
 }

@@ -4,7 +4,7 @@
 mod asked;
 
 use super::list::{List, Page, Row, Sort};
-use super::{Channel, Consent, Customer, Problem};
+use super::{By, Channel, Consent, Customer, Problem, history};
 use crate::agents::{Caller, audit};
 use crate::custom_fields::{self, CustomField};
 use crate::db::schema::consents;
@@ -274,10 +274,10 @@ pub async fn show(db: Data<Db>, id: Path<i64>) -> Result<HttpResponse, Error> {
 pub async fn create(db: Data<Db>, caller: Caller, body: Json<Value>) -> Result<HttpResponse, Error> {
     let made = db.write(move |conn| {
         let workspace = Workspace::load(conn)?;
-        let clock = workspace.clock();
+        let by = By::of(&caller, history::Source::Api, workspace.clock().stamp());
         let asked = Asked::read(&body, None, &CustomField::all(conn)?, &workspace)?;
-        let customer = Customer::create(&asked.draft, conn, &clock).map_err(taken)?;
-        asked.attach(customer.id, &caller, &clock, conn)?;
+        let customer = Customer::create(&asked.draft, &by, conn).map_err(taken)?;
+        asked.attach(customer.id, &caller, &by, conn)?;
         one(customer.id, conn)
     });
     respond(StatusCode::CREATED, made.await)
@@ -289,10 +289,10 @@ pub async fn update(db: Data<Db>, caller: Caller, id: Path<i64>, body: Json<Valu
         dialect::hold_customer(*id, conn)?;
         let customer = Customer::find(*id, conn)?.ok_or(Refusal::missing("customer"))?;
         let workspace = Workspace::load(conn)?;
-        let clock = workspace.clock();
+        let by = By::of(&caller, history::Source::Api, workspace.clock().stamp());
         let asked = Asked::read(&body, Some(&customer), &CustomField::all(conn)?, &workspace)?;
-        customer.update(&asked.draft, conn, &clock).map_err(taken)?;
-        asked.attach(customer.id, &caller, &clock, conn)?;
+        customer.update(&asked.draft, &by, conn).map_err(taken)?;
+        asked.attach(customer.id, &caller, &by, conn)?;
         one(customer.id, conn)
     });
     respond(StatusCode::OK, changed.await)

@@ -1,5 +1,7 @@
 //! What a customer agreed to, per channel. Not having said anything is *unknown*, and has no row.
 
+use super::By;
+use super::history;
 use crate::db::Conn;
 use crate::db::schema::consents;
 use crate::each;
@@ -24,6 +26,15 @@ impl Channel {
             Channel::Email => "email",
             Channel::Sms => "sms",
             Channel::Whatsapp => "whatsapp",
+        }
+    }
+
+    /// As the field is spelled that says what she agreed to.
+    pub fn field(self) -> &'static str {
+        match self {
+            Channel::Email => "email_consent",
+            Channel::Sms => "sms_consent",
+            Channel::Whatsapp => "whatsapp_consent",
         }
     }
 
@@ -137,19 +148,21 @@ pub fn set_consent(
     customer_id: i64,
     channel: Channel,
     consent: Consent,
-    source: &str,
-    at: NaiveDateTime,
+    by: &By,
     conn: &mut Conn,
 ) -> QueryResult<bool> {
     let row = consents::table.find((customer_id, channel.key()));
     let known: Option<String> = row.select(consents::state).first(conn).optional()?;
-    if known.as_deref().unwrap_or(Consent::Unknown.key()) == consent.key() {
+    let known = known.as_deref().unwrap_or(Consent::Unknown.key());
+    if known == consent.key() {
         return Ok(false);
     }
+    history::note(customer_id, (channel.field(), Some(known), Some(consent.key())), by, conn)?;
     if consent == Consent::Unknown {
         diesel::delete(row).execute(conn)?;
     } else {
-        let said = (consents::state.eq(consent.key()), consents::changed_at.eq(at), consents::source.eq(source));
+        let source = by.source.told();
+        let said = (consents::state.eq(consent.key()), consents::changed_at.eq(by.at), consents::source.eq(&source));
         let whole = (consents::customer_id.eq(customer_id), consents::channel.eq(channel.key()), said);
         each!(conn, c => diesel::insert_into(consents::table)
             .values(whole)
@@ -158,6 +171,6 @@ pub fn set_consent(
             .set(said)
             .execute(c))?;
     }
-    super::touch(customer_id, at, conn)?;
+    super::touch(customer_id, by.at, conn)?;
     Ok(true)
 }

@@ -53,28 +53,39 @@ impl<'a> Input<'a> {
         format!("custom-{}", self.field.key)
     }
 
-    /// What a list offers: its value, its words, and whether it is chosen. `None` for what is typed.
-    fn options(&self) -> Option<Vec<(&str, &str, bool)>> {
-        let words: Vec<&str> = match self.field.kind {
-            Kind::YesNo => vec!["yes", "no"],
-            Kind::Choice => self.field.choices.iter().map(String::as_str).collect(),
-            Kind::Text | Kind::Number | Kind::Date => return None,
-        };
-        let mut options = vec![("", "not known", self.value.is_empty())];
-        // What is wrong stays as it was typed.
-        if !self.value.is_empty() && !words.contains(&self.value) {
-            options.push((self.value, self.value, true));
-        }
-        options.extend(words.into_iter().map(|word| (word, word, word == self.value)));
-        Some(options)
+    fn options(&self) -> Option<Vec<Choice<'_>>> {
+        options(self.field, self.value)
     }
 
-    /// A browser empties a date field that holds something else, so what is wrong comes back as text.
     fn kind(&self) -> &'static str {
-        if self.field.kind == Kind::Date && self.why.is_none() { "date" } else { "text" }
+        kind(self.field, self.why.is_some())
     }
 
     fn is_number(&self) -> bool {
         self.field.kind == Kind::Number
     }
+}
+
+/// What a list offers: its value, its words, and whether it is chosen.
+pub type Choice<'a> = (&'a str, &'a str, bool);
+
+/// What is offered for a field. `None` for what is typed.
+pub fn options<'a>(field: &'a CustomField, value: &'a str) -> Option<Vec<Choice<'a>>> {
+    let words: Vec<&str> = match field.kind {
+        Kind::YesNo => vec!["yes", "no"],
+        Kind::Choice => field.choices.iter().map(String::as_str).collect(),
+        Kind::Text | Kind::Number | Kind::Date => return None,
+    };
+    let mut options = vec![("", "not known", value.is_empty())];
+    // What is wrong stays as it was typed.
+    if !value.is_empty() && !words.contains(&value) {
+        options.push((value, value, true));
+    }
+    options.extend(words.into_iter().map(|word| (word, word, word == value)));
+    Some(options)
+}
+
+/// The kind of input. A browser empties a date field that holds something else, so what is wrong comes back as text.
+pub fn kind(field: &CustomField, wrong: bool) -> &'static str {
+    if field.kind == Kind::Date && !wrong { "date" } else { "text" }
 }

@@ -1,8 +1,9 @@
 //! The form of a customer: what was typed, what it means, and what is wrong with it.
 
 use super::custom::{self, Input};
-use super::{Channel, Consent, Consents, Customer, Draft, Problem, clean, set_consent};
-use crate::agents::Mistakes;
+use super::facts::{self, Own, Owner};
+use super::{By, Channel, Consent, Consents, Customer, Draft, Problem, clean, history, set_consent};
+use crate::agents::{Caller, Mistakes};
 use crate::custom_fields::{self, CustomField, Value};
 use crate::db::{Conn, Db, dialect};
 use crate::web::{self, Chrome, Error};
@@ -100,7 +101,7 @@ impl Typed {
         ];
         let keys = [&self.name, &self.email, &self.phone, &self.external_id];
         if keys.iter().all(|key| key.trim().is_empty()) {
-            wrong.noted::<()>("name", Err("Give a name, an email address, a phone number or an external id.".into()));
+            wrong.noted::<()>("name", Err(facts::NAMELESS.into()));
         }
         let custom = custom::check(&self.custom, fields, &mut wrong);
         if wrong.is_empty() { Ok(Meant { draft, consents, custom }) } else { Err(wrong) }
@@ -121,22 +122,15 @@ struct Meant {
 
 impl Meant {
     /// Writes what is not on the customer's own row.
-    fn attach(&self, id: i64, clock: &Clock, conn: &mut Conn) -> diesel::QueryResult<()> {
-        custom_fields::write(id, &self.custom, clock.stamp(), conn)?;
+    fn attach(&self, id: i64, by: &By, conn: &mut Conn) -> diesel::QueryResult<()> {
+        custom_fields::write(id, &self.custom, by, conn)?;
         for (channel, consent) in self.consents {
             if let Some(consent) = consent {
-                set_consent(id, channel, consent, "profile", clock.stamp(), conn)?;
+                set_consent(id, channel, consent, by, conn)?;
             }
         }
         Ok(())
     }
-}
-
-/// Somebody who has a key already, to link to.
-struct Owner {
-    field: &'static str,
-    id: i64,
-    called: String,
 }
 
 #[derive(Template)]
@@ -179,16 +173,20 @@ impl FormPage {
 
     fn field(&self, key: &'static str) -> Field<'_> {
         let typed = &self.typed;
-        let (label, value, kind, help) = match key {
-            "name" => ("Name", &typed.name, "text", ""),
-            "email" => ("Email", &typed.email, "email", ""),
-            "phone" => ("Phone", &typed.phone, "tel", "With + and the country code"),
-            "external_id" => ("External id", &typed.external_id, "text", "Her number in your shop or books"),
-            "city" => ("City", &typed.city, "text", ""),
-            "country" => ("Country", &typed.country, "text", "Name or code, for example Sweden or SE"),
-            "language" => ("Language", &typed.language, "text", "Name or code, for example Swedish or sv"),
-            _ if self.customer.is_some() => ("Customer since", &typed.since, "date", ""),
-            _ => ("Customer since", &typed.since, "date", "Empty is today"),
+        let value = match key {
+            "name" => &typed.name,
+            "email" => &typed.email,
+            "phone" => &typed.phone,
+            "external_id" => &typed.external_id,
+            "city" => &typed.city,
+            "country" => &typed.country,
+            "language" => &typed.language,
+            _ => &typed.since,
+        };
+        let (label, kind, help) = match Own::find(key) {
+            Some(own) => (own.label, own.input, own.help),
+            None if self.customer.is_some() => (facts::SINCE, "date", ""),
+            None => (facts::SINCE, "date", "Empty is today"),
         };
         Field { key, label, value, kind, help, why: self.wrong.why(key), owner: self.owner.as_ref() }
     }
@@ -279,22 +277,28 @@ pub async fn edit(db: Data<Db>, chrome: Chrome, id: Path<i64>) -> Result<HttpRes
 }
 
 /// `POST /customers`.
-pub async fn create(db: Data<Db>, chrome: Chrome, Form(typed): Form<Typed>) -> Result<HttpResponse, Error> {
-    answer(&db, chrome, None, typed).await
+pub async fn create(
+    db: Data<Db>,
+    chrome: Chrome,
+    caller: Caller,
+    Form(typed): Form<Typed>,
+) -> Result<HttpResponse, Error> {
+    answer(&db, chrome, caller, None, typed).await
 }
 
 /// `POST /customers/{id}`.
 pub async fn update(
     db: Data<Db>,
     chrome: Chrome,
+    caller: Caller,
     id: Path<i64>,
     Form(typed): Form<Typed>,
 ) -> Result<HttpResponse, Error> {
-    answer(&db, chrome, Some(id.into_inner()), typed).await
+    answer(&db, chrome, caller, Some(id.into_inner()), typed).await
 }
 
-async fn answer(db: &Db, chrome: Chrome, id: Option<i64>, typed: Typed) -> Result<HttpResponse, Error> {
-    match db.write(move |conn| save(id, typed, conn)).await? {
+async fn answer(db: &Db, chrome: Chrome, caller: Caller, id: Option<i64>, typed: Typed) -> Result<HttpResponse, Error> {
+    match db.write(move |conn| save(id, typed, &caller, conn)).await? {
         Ok(saved) => {
             let words = if id.is_some() { "is saved" } else { "is added" };
             let place = web::see_other(&format!("/customers/{}", saved.id));
@@ -305,7 +309,7 @@ async fn answer(db: &Db, chrome: Chrome, id: Option<i64>, typed: Typed) -> Resul
 }
 
 /// Writes the customer, or gives the form back with what is wrong.
-fn save(id: Option<i64>, typed: Typed, conn: &mut Conn) -> Result<Result<Customer, Sheet>, Error> {
+fn save(id: Option<i64>, typed: Typed, caller: &Caller, conn: &mut Conn) -> Result<Result<Customer, Sheet>, Error> {
     let workspace = Workspace::load(conn)?;
     let clock = workspace.clock();
     let customer = match id {
@@ -323,25 +327,21 @@ fn save(id: Option<i64>, typed: Typed, conn: &mut Conn) -> Result<Result<Custome
             return Ok(Err(Sheet { wrong, ..sheet }));
         }
     };
+    let by = By::of(caller, history::Source::Profile, clock.stamp());
     let written = match &customer {
-        Some(customer) => customer.update(&meant.draft, conn, &clock),
-        None => Customer::create(&meant.draft, conn, &clock),
+        Some(customer) => customer.update(&meant.draft, &by, conn),
+        None => Customer::create(&meant.draft, &by, conn),
     };
     match written {
         Ok(written) => {
-            meant.attach(written.id, &clock, conn)?;
+            meant.attach(written.id, &by, conn)?;
             Ok(Ok(written))
         }
         Err(Problem::Query(error)) => Err(error.into()),
         Err(Problem::Taken { field, by }) => {
-            let called = Customer::find(by, conn)?.map_or_else(|| format!("Customer {by}"), |other| other.called());
-            let what = match field {
-                "email" => "email address",
-                "phone" => "phone number",
-                _ => "external id",
-            };
-            let wrong = Mistakes::one(field, format!("Another customer has this {what}:"));
-            let owner = Some(Owner { field, id: by, called });
+            let owner = Owner::find(field, by, conn)?;
+            let wrong = Mistakes::one(field, owner.words());
+            let owner = Some(owner);
             let sheet = Sheet::of(customer.as_ref(), Some(typed), conn, &clock)?;
             Ok(Err(Sheet { wrong, owner, ..sheet }))
         }

@@ -1,29 +1,29 @@
 //! `/customers/{id}`: all that is known about one customer, and what happened with her.
 
+use super::facts::{Fact, OWN};
+use super::place::Known;
 use super::merge;
 use super::person::Person;
 use super::table::money;
-use super::{Channel, Consent, Consents, Customer, clean};
+use super::timeline::Page;
+use super::timeline::told::Timeline;
+use super::{Channel, Consents, Customer};
 use crate::agents::Caller;
 use crate::custom_fields::{self, CustomField};
+use crate::db::schema::conversations;
 use crate::db::{Conn, Db};
-use crate::purchases::{self, Bought};
 use crate::segments::{self, Segment};
 use crate::tags::editor::{self, Editor, From};
-use crate::tags::past::{self, Past, Why};
-use crate::tags::{self, Tagging, Told};
-use crate::web::{self, Chrome, Error, Icon, icon};
+use crate::tags::{self, Told};
+use crate::web::{self, Chrome, Error};
 use crate::workspace::{Clock, Workspace};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Data, Path};
 use askama::Template;
 use chrono::NaiveDateTime;
-
-/// Older purchases than these are only counted.
-const PURCHASES: i64 = 100;
-/// Tags that she carried once, the latest.
-const PAST: usize = 100;
+use diesel::prelude::*;
 
 #[derive(Template)]
 #[template(path = "customers/show.html", blocks = ["profile"])]
@@ -38,69 +38,30 @@ struct Profile {
     called: String,
     initials: String,
     figures: Vec<(&'static str, String)>,
-    facts: Vec<Fact>,
+    facts: Vec<Known>,
     /// Custom fields without a value that are not told one by one.
     blank: usize,
-    consents: Vec<Agreed>,
+    consents: Vec<Known>,
     editor: Editor,
     taggings: Vec<Told>,
-    days: Vec<Day>,
+    timeline: Timeline,
     /// Every segment that whoever looks may know of, and whether she is in it.
     segments: Vec<(Segment, bool)>,
+    talks: Vec<Talk>,
     person: Person,
-    /// Purchases too old to be told one by one.
-    older: i64,
 }
 
 /// More custom fields than these, and those without a value are only counted.
 const FIELDS: usize = 12;
+/// The conversations that are shown, the newest.
+const TALKS: i64 = 5;
 
-/// Something known about her, or not.
-struct Fact {
-    label: String,
-    value: Option<String>,
-    /// Where a custom field is filled in.
-    edit: Option<String>,
-}
-
-/// What she said about a channel, in words.
-struct Agreed {
-    channel: &'static str,
-    words: &'static str,
-    class: &'static str,
-    /// When and from where.
-    story: Option<String>,
-}
-
-/// A day of the timeline, the latest first.
-struct Day {
-    name: String,
-    events: Vec<Event>,
-}
-
-struct Event {
-    at: NaiveDateTime,
-    time: String,
-    what: What,
-}
-
-enum What {
-    Came,
-    Tagged { actor: String, name: String, colour: String, source: String },
-    Untagged { words: Ended, name: String, colour: String },
-    Agreed { channel: &'static str, words: &'static str, source: String },
-    Bought { product: Option<String>, paid: String, order: Option<String> },
-}
-
-impl Event {
-    fn icon(&self) -> Icon {
-        icon(match self.what {
-            What::Came => "user-plus",
-            What::Tagged { .. } | What::Untagged { .. } => "tag",
-            What::Agreed { .. } => "mail",
-            What::Bought { .. } => "shopping-bag",
-        })
-    }
+/// One of her conversations.
+struct Talk {
+    id: i64,
+    preview: String,
+    /// `open`, or the day of the last message.
+    state: String,
 }
 
 /// `GET /customers/{id}`.
@@ -132,35 +93,45 @@ pub async fn piece(
     web::show_as(status, &ProfilePage { chrome, profile }.as_profile())
 }
 
+/// The same after a fact was changed in its place: that is told in the header, the timeline and the segments too.
+pub async fn anew(db: &Db, chrome: Chrome, caller: Caller, id: i64) -> Result<HttpResponse, Error> {
+    let profile = db.read(move |conn| Profile::of(id, &caller, conn)).await?;
+    let mut answer = web::show(&ProfilePage { chrome, profile }.as_profile())?;
+    for (name, value) in [("hx-retarget", "#profile"), ("hx-reswap", "outerMorph")] {
+        answer.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    Ok(answer)
+}
+
 impl Profile {
     fn of(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Profile, Error> {
         let customer = Customer::find(id, conn)?.ok_or(Error::NotFound("customer"))?;
         let workspace = Workspace::load(conn)?;
         let clock = workspace.clock();
-        let consents = Consents::of(id, conn)?;
-        let taggings = tags::of_customer(id, clock.stamp(), conn)?;
-        let past = past::of_customer(id, clock.stamp(), PAST, conn)?;
-        let bought = purchases::latest(id, PURCHASES, conn)?;
-        let older = (customer.purchase_count - PURCHASES).max(0);
         let (facts, blank) = facts(&customer, conn)?;
-        let editor = Editor::of(&customer, From::Profile, &clock, conn)?;
-        let mut events = story(&customer, &consents, &taggings, past, bought);
-        events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        let page = Page::load(&customer, None, None, caller, &clock, conn)?;
         Ok(Profile {
             called: customer.called(),
             initials: customer.initials(),
             figures: figures(&customer, &workspace, &clock),
             facts,
             blank,
-            consents: Channel::ALL.into_iter().map(|channel| agreed(channel, &consents, &clock)).collect(),
-            editor,
-            taggings: Told::all(taggings, &clock),
-            days: days(events, &clock),
-            older,
+            consents: consents(&customer, &clock, conn)?,
+            editor: Editor::of(&customer, From::Profile, &clock, conn)?,
+            taggings: Told::all(tags::of_customer(id, clock.stamp(), conn)?, &clock),
+            timeline: Timeline::of(page, id, None, None, &clock),
             segments: segments::standing(id, caller, conn, &clock)?,
+            talks: talks(id, &clock, conn)?,
             person: Person::of(&customer, caller, &clock, conn)?,
             customer,
         })
+    }
+}
+
+impl Profile {
+    /// She said something about a channel.
+    fn says(&self) -> bool {
+        self.consents.iter().any(|agreed| agreed.story.is_some())
     }
 }
 
@@ -171,108 +142,54 @@ fn figures(customer: &Customer, workspace: &Workspace, clock: &Clock) -> Vec<(&'
         ("Purchases", web::thousands(&customer.purchase_count)),
         ("Last purchase", day(customer.last_purchase_at)),
         ("Last seen", customer.last_seen_at.map_or_else(|| "never".into(), |at| clock.ago(at))),
-        ("Customer since", clock.show_day(customer.created_at)),
+        (super::facts::SINCE, clock.show_day(customer.created_at)),
     ]
 }
 
 /// What is known about her, and how many custom fields without a value were left out.
-fn facts(customer: &Customer, conn: &mut Conn) -> Result<(Vec<Fact>, usize), Error> {
-    let built_in = |label: &str, value: Option<String>| Fact { label: label.into(), value, edit: None };
-    let mut facts = vec![
-        built_in("Name", customer.name.clone()),
-        built_in("Email", customer.email.clone()),
-        built_in("Phone", customer.phone.clone()),
-        built_in("City", customer.city.clone()),
-        built_in("Country", customer.country.as_deref().map(clean::country_name)),
-        built_in("Language", customer.language.as_deref().map(clean::language_name)),
-    ];
+fn facts(customer: &Customer, conn: &mut Conn) -> QueryResult<(Vec<Known>, usize)> {
+    let draft = customer.into();
+    let mut own: Vec<Known> = OWN.iter().map(|own| Known::told(customer.id, &Fact::Own(own), own.of(&draft))).collect();
+    // Her number elsewhere is what people look for last.
+    let last = own.pop();
     let fields = CustomField::all(conn)?;
     let values = custom_fields::of_customers(&[customer.id], conn)?.remove(&customer.id).unwrap_or_default();
     let many = fields.len() > FIELDS;
-    let (shown, blank): (Vec<_>, Vec<_>) = fields.iter().partition(|field| !many || values.contains_key(&field.id));
-    facts.extend(shown.into_iter().map(|field| Fact {
-        label: field.label.clone(),
-        value: values.get(&field.id).map(|stored| field.spoken(stored)),
-        edit: Some(format!("/customers/{}/edit#custom-{}", customer.id, field.key)),
+    let (shown, blank): (Vec<_>, Vec<_>) =
+        fields.into_iter().partition(|field| !many || values.contains_key(&field.id));
+    own.extend(shown.into_iter().map(|field| {
+        let value = values.get(&field.id).map(String::as_str);
+        Known::told(customer.id, &Fact::Custom(field), value)
     }));
-    facts.push(built_in("External id", customer.external_id.clone()));
-    Ok((facts, blank.len()))
+    own.extend(last);
+    Ok((own, blank.len()))
 }
 
-fn agreed(channel: Channel, consents: &Consents, clock: &Clock) -> Agreed {
-    let said = consents.said(channel);
-    let consent = consents.get(channel);
-    let words = match consent {
-        Consent::OptedIn => "Opted in",
-        Consent::OptedOut => "Opted out",
-        Consent::Unknown => "Unknown",
+fn consents(customer: &Customer, clock: &Clock, conn: &mut Conn) -> QueryResult<Vec<Known>> {
+    let said = Consents::of(customer.id, conn)?;
+    Ok(Channel::ALL.into_iter().map(|channel| Known::agreed(customer.id, channel, &said, clock)).collect())
+}
+
+fn talks(id: i64, clock: &Clock, conn: &mut Conn) -> QueryResult<Vec<Talk>> {
+    type Row = (i64, Option<String>, String, String, NaiveDateTime);
+    let rows: Vec<Row> = conversations::table
+        .filter(conversations::customer_id.eq(id))
+        .order((conversations::last_message_at.desc(), conversations::id.desc()))
+        .limit(TALKS)
+        .select((
+            conversations::id,
+            conversations::subject,
+            conversations::preview,
+            conversations::state,
+            conversations::last_message_at,
+        ))
+        .load(conn)?;
+    let talk = |(id, subject, preview, state, at): Row| {
+        let preview = subject.filter(|subject| !subject.is_empty()).unwrap_or(preview);
+        let preview = if preview.is_empty() { format!("Conversation {id}") } else { preview };
+        Talk { id, preview, state: if state == "closed" { clock.ago(at) } else { state } }
     };
-    let story = said.map(|said| format!("{}, {}", clock.show_day(said.at), said.source));
-    Agreed { channel: channel.words(), words, class: consent.pill(), story }
-}
-
-/// How a tagging ended, in words around its chip.
-struct Ended {
-    who: String,
-    before: &'static str,
-    after: String,
-}
-
-fn ended(past: &Past) -> Ended {
-    let from = past.ended_source.map(|source| source.words()).unwrap_or_default();
-    let (before, after) = match past.why {
-        Why::Removed => ("removed", from),
-        Why::Expired => return Ended { who: String::new(), before: "", after: "ran out".into() },
-        Why::Replaced => ("replaced", format!("by another of its family {from}")),
-        Why::Merged => ("merged", "into a tag that was here already".into()),
-        Why::Undone => ("undid", format!("what put it here {from}")),
-    };
-    Ended { who: past.ended_by.clone(), before, after: after.trim().into() }
-}
-
-fn story(
-    customer: &Customer,
-    consents: &Consents,
-    taggings: &[Tagging],
-    past: Vec<Past>,
-    bought: Vec<Bought>,
-) -> Vec<Event> {
-    let event = |at, what| Event { at, time: String::new(), what };
-    let mut events = vec![event(customer.created_at, What::Came)];
-    events.extend(taggings.iter().map(|Tagging { tag, at, actor, source, .. }| {
-        let (actor, name, colour) = (actor.clone(), tag.name.clone(), tag.colour.clone());
-        event(*at, What::Tagged { actor, name, colour, source: source.words() })
-    }));
-    for past in past {
-        let colour = past.colour.clone().unwrap_or_else(|| "gray".into());
-        let words = ended(&past);
-        let Past { name, tagged_at, actor, source, ended_at, .. } = past;
-        events.push(event(ended_at, What::Untagged { words, name: name.clone(), colour: colour.clone() }));
-        events.push(event(tagged_at, What::Tagged { actor, name, colour, source: source.words() }));
-    }
-    events.extend(Channel::ALL.into_iter().filter_map(|channel| {
-        let said = consents.said(channel)?;
-        let (channel, words) = (channel.words(), said.consent.words());
-        Some(event(said.at, What::Agreed { channel, words, source: said.source.clone() }))
-    }));
-    events.extend(bought.into_iter().map(|Bought { external_id: order, product, amount, currency, at }| {
-        event(at, What::Bought { product, paid: format!("{} {currency}", money(amount)), order })
-    }));
-    events
-}
-
-/// The events under their local days.
-fn days(events: Vec<Event>, clock: &Clock) -> Vec<Day> {
-    let mut days: Vec<Day> = Vec::new();
-    for mut event in events {
-        let name = clock.show_day(event.at);
-        event.time = event.at.and_utc().with_timezone(&clock.zone).format("%H:%M").to_string();
-        match days.last_mut() {
-            Some(day) if day.name == name => day.events.push(event),
-            _ => days.push(Day { name, events: vec![event] }),
-        }
-    }
-    days
+    Ok(rows.into_iter().map(talk).collect())
 }
 
 /// `GET /customers/{id}/delete` asks, so that it works without a script.

@@ -30,6 +30,10 @@ diesel::table! { customers (id) {
     purchase_count -> BigInt, total_spent -> BigInt,
     first_purchase_at -> Nullable<Timestamp>, last_purchase_at -> Nullable<Timestamp>,
 } }
+diesel::table! { field_changes (id) {
+    id -> BigInt, customer_id -> BigInt, at -> Timestamp, field -> Text, before -> Nullable<Text>, after -> Nullable<Text>,
+    actor -> Text, agent_id -> Nullable<BigInt>, source -> Text, source_id -> Nullable<BigInt>,
+} }
 diesel::table! { consents (customer_id, channel) {
     customer_id -> BigInt, channel -> Text, state -> Text, changed_at -> Timestamp, source -> Text,
 } }
@@ -187,6 +191,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tokens,
     settings,
     customers,
+    field_changes,
     consents,
     tags,
     tag_families,

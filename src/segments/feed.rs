@@ -20,10 +20,13 @@ mod witness;
 pub use follow::{Follower, keep};
 pub use witness::{Progress, Witness};
 
+use super::Segment;
+use crate::agents::Caller;
 use crate::db::Conn;
-use crate::db::schema::{customers, feed_state, segment_moves};
+use crate::db::schema::{customers, feed_state, segment_moves, segments};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 /// One customer who joined or left.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,4 +115,51 @@ pub fn sums(segment: i64, since: NaiveDateTime, conn: &mut Conn) -> QueryResult<
 /// The number of the newest whole step.
 fn newest(conn: &mut Conn) -> QueryResult<i64> {
     Ok(feed_state::table.select(feed_state::step).first(conn).optional()?.unwrap_or(0))
+}
+
+/// A segment that a customer joined or left.
+pub struct Moved {
+    pub segment: i64,
+    pub name: String,
+    pub step: i64,
+    pub joined: bool,
+    pub at: NaiveDateTime,
+    pub cause: String,
+}
+
+/// The newest moves of one customer before a moment, or at it and before a step and a segment: of the segments that
+/// whoever asks may see.
+pub fn of_customer(
+    customer: i64,
+    (at, step, segment): (NaiveDateTime, i64, i64),
+    limit: i64,
+    caller: &Caller,
+    conn: &mut Conn,
+) -> QueryResult<Vec<Moved>> {
+    let seen: Vec<(i64, String)> = Segment::seen_by(caller).select((segments::id, segments::name)).load(conn)?;
+    let names: HashMap<i64, String> = seen.into_iter().collect();
+    let private: Vec<i64> = segments::table.filter(segments::private.eq(true)).select(segments::id).load(conn)?;
+    let hidden: Vec<i64> = private.into_iter().filter(|id| !names.contains_key(id)).collect();
+    let before =
+        segment_moves::step.lt(step).or(segment_moves::step.eq(step).and(segment_moves::segment_id.lt(segment)));
+    let rows: Vec<(i64, i64, bool, NaiveDateTime, String)> = segment_moves::table
+        .filter(segment_moves::customer_id.eq(customer))
+        .filter(segment_moves::at.le(at))
+        .filter(segment_moves::at.lt(at).or(before))
+        .filter(segment_moves::step.le(newest(conn)?))
+        .filter(segment_moves::segment_id.ne_all(hidden))
+        .order((segment_moves::at.desc(), segment_moves::step.desc(), segment_moves::segment_id.desc()))
+        .limit(limit)
+        .select((
+            segment_moves::segment_id,
+            segment_moves::step,
+            segment_moves::joined,
+            segment_moves::at,
+            segment_moves::cause,
+        ))
+        .load(conn)?;
+    let moved = |(segment, step, joined, at, cause): (i64, i64, bool, NaiveDateTime, String)| {
+        Some(Moved { name: names.get(&segment)?.clone(), segment, step, joined, at, cause })
+    };
+    Ok(rows.into_iter().filter_map(moved).collect())
 }

@@ -220,12 +220,12 @@ fn a_field_that_an_admin_makes_is_filled_in_by_an_agent() {
             // The agent does without JavaScript.
             let agent = signed_in_plain(driver, server, Role::Agent).await;
             agent.open(&format!("/customers/{}", people.di)).await;
-            agent.press("Add a value").await;
-            agent.choose("#custom-plan", "plus").await;
-            agent.press("Save customer").await;
+            agent.click("#fact-custom-plan a").await;
+            agent.choose("#fact-custom-plan-in", "plus").await;
+            agent.press("Save").await;
             agent.sees(".facts", "Loyalty plan").await;
             agent.sees(".facts", "plus").await;
-            assert!(!agent.text(".facts").await.contains("Add a value"));
+            assert!(!agent.text("#fact-custom-plan").await.contains("Add a value"));
 
             admin.driver.refresh().await.expect("a reload");
             admin.sees("#fields td.num", "1").await;

@@ -2,7 +2,7 @@
 
 use crate::support::browser::{Browser, Driver};
 use crate::support::walks::walk;
-use crate::support::{PASSWORD, Server, email_of, sqlite, world};
+use crate::support::{PASSWORD, Server, by, email_of, sqlite, world};
 use chrono::{TimeDelta, Utc};
 use muster::agents::{Caller, Role};
 use muster::customers::{Channel, Consent, Customer, Draft, set_consent};
@@ -31,9 +31,9 @@ fn shop(db: &Db) {
             [("Fay", "DE", 12_000, [300, 200]), ("Gil", "AT", 9_900, [300, 200]), ("Hal", "AT", 12_000, [300, 20])]
         {
             let draft = Draft { name: Some(name.into()), country: Some(country.into()), ..Draft::default() };
-            let id = Customer::create(&draft, conn, &clock).unwrap_or_else(|problem| panic!("{problem}")).id;
+            let id = Customer::create(&draft, &by(&clock), conn).unwrap_or_else(|problem| panic!("{problem}")).id;
             tags::add(id, vip.id, &Mark::of(&Caller::command_line(), Source::Profile, clock.stamp()), conn)?;
-            set_consent(id, Channel::Email, Consent::OptedIn, "test", clock.stamp(), conn)?;
+            set_consent(id, Channel::Email, Consent::OptedIn, &by(&clock), conn)?;
             for (days, product) in days.into_iter().zip(["Boots", "Laces"]) {
                 let at = (Utc::now() - TimeDelta::days(days)).naive_utc();
                 let product = Some(product.to_string());

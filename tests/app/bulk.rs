@@ -1,7 +1,7 @@
 //! Many customers changed at once: what was asked is done to whom it was about, and the sums add up.
 
 use crate::support::{
-    Program, Server, audiences, for_each_database, somebody_writes, sqlite, url, world, world_with_fields,
+    Program, Server, audiences, by, for_each_database, somebody_writes, sqlite, url, world, world_with_fields,
 };
 use diesel::prelude::*;
 use muster::agents::{Caller, Role};
@@ -524,7 +524,7 @@ pub fn somebody(name: &str, db: &Db) -> i64 {
     db.write_now::<_, Trouble>(|conn: &mut Conn| {
         let clock = Workspace::load(conn)?.clock();
         let draft = Draft { name: Some(name.into()), ..Draft::default() };
-        Ok(muster::customers::Customer::create(&draft, conn, &clock).expect("somebody").id)
+        Ok(muster::customers::Customer::create(&draft, &by(&clock), conn).expect("somebody").id)
     })
     .expect("somebody")
 }

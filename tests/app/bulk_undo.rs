@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use muster::agents::{Caller, Role};
 use muster::bulk::{Action, State, work};
 use muster::db::schema::{
-    bulk_actions, consents, custom_values, customers, past_taggings, purchases, segment_members, taggings, tags,
+    bulk_actions, consents, custom_values, customers, field_changes, past_taggings, purchases, segment_members,
+    taggings, tags,
 };
 use muster::db::{Conn, Db, Trouble};
 use muster::purchases::Bought;
@@ -42,6 +43,8 @@ fn dump(db: &Db) -> Vec<String> {
         table!(taggings: taggings::all_columns,
             (i64, i64, Time, String, Option<i64>, String, Option<i64>, Option<Time>));
         table!(consents: consents::all_columns, (i64, String, String, Time, String));
+        table!(field_changes: field_changes::all_columns,
+            (i64, i64, Time, String, Text, Text, String, Option<i64>, String, Option<i64>));
         table!(custom_values: custom_values::all_columns, (i64, i64, String, Text, Option<i64>));
         table!(purchases: purchases::all_columns, (i64, Text, i64, Text, Text, i64, String, Time, Option<i64>));
         table!(segment_members: segment_members::all_columns, (i64, i64, Time));

@@ -71,11 +71,11 @@ fn after_the_launch_nothing_changes_who_gets_it_but_opting_out() {
             let mark = Mark::of(&Caller::command_line(), Source::Profile, clock().stamp());
             let vip = Tag::find("VIP", conn)?.expect("VIP").id;
             tags::add(people.bo, vip, &mark, conn)?;
-            set_consent(people.bo, Channel::Email, Consent::OptedIn, "profile", clock().stamp(), conn)?;
+            set_consent(people.bo, Channel::Email, Consent::OptedIn, &by(&clock()), conn)?;
             tags::remove(people.ana, vip, &mark, conn)?;
             // Whoever was not opted in at the launch does not get it by opting in.
-            set_consent(people.cy, Channel::Email, Consent::OptedIn, "profile", clock().stamp(), conn)?;
-            set_consent(people.eva, Channel::Email, Consent::OptedOut, "profile", clock().stamp(), conn)?;
+            set_consent(people.cy, Channel::Email, Consent::OptedIn, &by(&clock()), conn)?;
+            set_consent(people.eva, Channel::Email, Consent::OptedOut, &by(&clock()), conn)?;
             Ok(())
         })
         .expect("changes");
@@ -253,7 +253,7 @@ fn a_channel_goes_no_faster_than_it_may() {
         let campaign = email_to(&db, "All", "email is not empty");
         db.write_now::<_, Trouble>(|conn| {
             for id in 1..=5 {
-                set_consent(id, Channel::Email, Consent::OptedIn, "profile", clock().stamp(), conn)?;
+                set_consent(id, Channel::Email, Consent::OptedIn, &by(&clock()), conn)?;
             }
             Ok(())
         })

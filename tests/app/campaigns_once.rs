@@ -11,7 +11,7 @@ use muster::campaigns::audience::Audience;
 use muster::campaigns::recipients::{Recipient, Status};
 use muster::campaigns::token::Token;
 use muster::campaigns::{self, Campaign, State, optout};
-use muster::customers::{Channel, Consent, set_consent};
+use muster::customers::{By, Channel, Consent, set_consent};
 use muster::db::schema::campaign_recipients as recipients;
 use muster::db::{Db, Trouble};
 use serde_json::{Value, json};
@@ -181,7 +181,7 @@ fn leaves(program: &Program, campaign: &Campaign, customer: i64, way: Way) -> Le
             .expect("she leaves"),
         Way::Colleague => db
             .write_now::<_, Trouble>(|conn| {
-                set_consent(customer, Channel::Email, Consent::OptedOut, "by phone", at, conn)?;
+                set_consent(customer, Channel::Email, Consent::OptedOut, &By { at, ..by(&clock()) }, conn)?;
                 stands(conn)
             })
             .expect("she leaves"),

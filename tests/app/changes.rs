@@ -6,7 +6,7 @@ use crate::support::*;
 use chrono::{NaiveDateTime, TimeDelta};
 use muster::agents::Caller;
 use muster::custom_fields::{self, CustomField};
-use muster::customers::{Channel, Consent, Customer, Draft, set_consent};
+use muster::customers::{By, Channel, Consent, Customer, Draft, set_consent};
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::Rule;
 use muster::filters::fields::Fields;
@@ -35,15 +35,15 @@ fn a_customer_comes_is_edited_and_goes() {
         let mut watch = Watch::over(&db);
         let later = muster::workspace::Clock { now: later().and_utc(), ..clock() };
         let mut fay = 0;
-        let made = watch.after(|conn| fay = Customer::create(&Draft::default(), conn, &later).unwrap().id);
+        let made = watch.after(|conn| fay = Customer::create(&Draft::default(), &by(&later), conn).unwrap().id);
         assert_eq!(made, [rows(&[fay])]);
 
         let ana = known(&db, |conn| Customer::find(people.ana, conn).unwrap().unwrap());
         let draft = Draft { city: Some("Rio".into()), language: Some("pt".into()), ..Draft::from(&ana) };
-        let moved = watch.after(|conn| ana.update(&draft, conn, &later).unwrap());
+        let moved = watch.after(|conn| ana.update(&draft, &by(&later), conn).unwrap());
         assert_eq!(moved, [edited(&["city_folded", "language_folded", "updated_at"], &[people.ana])]);
         let again = known(&db, |conn| Customer::find(people.ana, conn).unwrap().unwrap());
-        assert_eq!(watch.after(|conn| again.update(&draft, conn, &later).unwrap()), []);
+        assert_eq!(watch.after(|conn| again.update(&draft, &by(&later), conn).unwrap()), []);
 
         // With all that is hers. Ana is in the segment Picked.
         let (vip, fields) = (tag("VIP", &db).id, known(&db, |conn| CustomField::known(conn).unwrap()));
@@ -141,7 +141,7 @@ fn a_consent_is_told_by_its_channel_and_a_value_by_its_field() {
         let say = |channel, consent, hour| {
             move |conn: &mut Conn| {
                 let at = clock().stamp() + TimeDelta::hours(hour);
-                set_consent(people.ana, channel, consent, "asked", at, conn).unwrap()
+                set_consent(people.ana, channel, consent, &By { at, ..by(&clock()) }, conn).unwrap()
             }
         };
         let ana = &[people.ana];
@@ -156,7 +156,7 @@ fn a_consent_is_told_by_its_channel_and_a_value_by_its_field() {
         let plan = fields.iter().find(|field| field.key == "plan").unwrap();
         let set = |typed: &str| {
             let value = plan.clean(typed).unwrap();
-            move |conn: &mut Conn| custom_fields::set(people.bo, plan, value.as_ref(), conn).unwrap()
+            move |conn: &mut Conn| custom_fields::set(people.bo, plan, value.as_ref(), &by(&clock()), conn).unwrap()
         };
         let told = [valued(plan.id, &[people.bo])];
         assert_eq!(watch.after(set("basic")), told);

@@ -67,7 +67,10 @@ fn an_update_that_replaces_tells_who_is_gone() {
         assert_eq!(told[..2], [rows(&[cy]), edited(&["phone"], &[di])]);
         let told = watch.after_sql(&update("external_id = 'c2', city_folded = 'x'", di));
         assert_eq!(told[..2], [rows(&[bo]), edited(&["city_folded"], &[di])]);
-        run("DELETE FROM consents; DELETE FROM taggings; DELETE FROM purchases", &mut stranger(watch.db));
+        run(
+            "DELETE FROM consents; DELETE FROM taggings; DELETE FROM purchases; DELETE FROM field_changes",
+            &mut stranger(watch.db),
+        );
         watch.changes();
         assert_eq!(watch.after_sql(&update(&format!("id = {eva}"), di)), [rows(&[di, eva])]);
         assert_eq!(watch.after_sql(&update("rowid = 77", eva)), [rows(&[eva, 77])]);

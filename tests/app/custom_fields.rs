@@ -208,7 +208,7 @@ fn a_customer_has_her_values_on_her_form_and_on_her_page() {
         let di = format!("/customers/{}", people.di);
         let before = read(&db, |conn| Customer::find(people.di, conn)).unwrap().expect("Di").updated_at;
         let page = get(&agent, &server, &di);
-        assert_eq!(select(&page, ".facts a[href$='#custom-plan']"), ["Add a value"]);
+        assert_eq!(select(&page, ".facts a[href$='fields/custom.plan']"), ["Add a value"]);
         let form = get(&agent, &server, &format!("{di}/edit"));
         for (id, kind) in [("points", "text"), ("birthday", "date"), ("note", "text")] {
             assert_eq!(select(&form, &format!("input#custom-{id}[type={kind}]")).len(), 1, "{id}");

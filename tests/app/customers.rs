@@ -3,8 +3,9 @@
 use super::support::*;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
+use muster::customers::history::Source;
 use muster::customers::list::{COLUMNS, List, Page, Sort};
-use muster::customers::{Channel, Consent, Consents, Customer, Draft, Problem, set_consent};
+use muster::customers::{By, Channel, Consent, Consents, Customer, Draft, Problem, set_consent};
 use muster::db::schema::customers;
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::fields::Fields;
@@ -21,7 +22,7 @@ fn write<T>(db: &Db, work: impl FnOnce(&mut Conn) -> T) -> T {
 }
 
 fn create(draft: &Draft, conn: &mut Conn) -> Customer {
-    Customer::create(draft, conn, &clock()).expect("a customer")
+    Customer::create(draft, &by(&clock()), conn).expect("a customer")
 }
 
 #[test]
@@ -32,11 +33,11 @@ fn a_customer_is_made_changed_and_deleted() {
             assert_eq!(Customer::find(made.id, conn).unwrap(), Some(made.clone()));
             assert_eq!((made.created_at, made.updated_at), (clock().stamp(), clock().stamp()));
             let later = muster::workspace::Clock { now: clock().now + TimeDelta::hours(1), ..clock() };
-            let same = made.update(&Draft::from(&made), conn, &later).unwrap();
+            let same = made.update(&Draft::from(&made), &by(&later), conn).unwrap();
             assert_eq!(same.updated_at, made.updated_at, "nothing new, nothing written");
             let mut changed = draft("Åsa Öberg", "");
             changed.city = Some("São Paulo".into());
-            let changed = made.update(&changed, conn, &later).unwrap();
+            let changed = made.update(&changed, &by(&later), conn).unwrap();
             assert_eq!((changed.email.as_deref(), changed.city.as_deref()), (None, Some("São Paulo")));
             assert_eq!((changed.created_at, changed.updated_at), (made.created_at, later.stamp()));
             let folded: Option<String> = customers::table.select(customers::city_folded).first(conn).unwrap();
@@ -59,7 +60,7 @@ fn a_key_belongs_to_one_customer() {
             // Two customers without any key are two customers.
             create(&Draft::default(), conn);
             let bo = create(&draft("Bo", ""), conn);
-            let taken = |draft: Draft, conn: &mut Conn| match bo.update(&draft, conn, &clock()) {
+            let taken = |draft: Draft, conn: &mut Conn| match bo.update(&draft, &by(&clock()), conn) {
                 Err(Problem::Taken { field, by }) => (field, by),
                 other => panic!("{other:?}"),
             };
@@ -68,11 +69,14 @@ fn a_key_belongs_to_one_customer() {
             assert_eq!(taken(phone, conn), ("phone", ana.id));
             let id = Draft { external_id: ana.external_id.clone(), ..Draft::default() };
             assert_eq!(taken(id, conn), ("external_id", ana.id));
-            match Customer::create(&draft("Eve", "ana@example.com"), conn, &clock()) {
+            match Customer::create(&draft("Eve", "ana@example.com"), &by(&clock()), conn) {
                 Err(Problem::Taken { field: "email", by }) => assert_eq!(by, ana.id),
                 other => panic!("{other:?}"),
             }
-            assert!(ana.update(&Draft { name: None, ..Draft::from(&ana) }, conn, &clock()).is_ok(), "her own keys");
+            assert!(
+                ana.update(&Draft { name: None, ..Draft::from(&ana) }, &by(&clock()), conn).is_ok(),
+                "her own keys"
+            );
         })
     });
 }
@@ -83,19 +87,19 @@ fn consent_is_kept_with_when_and_from_where() {
         write(&db, |conn| {
             let ana = create(&draft("Ana", ""), conn);
             let at = clock().stamp();
-            let set = |consent, source: &str, at, conn: &mut Conn| {
-                set_consent(ana.id, Channel::Email, consent, source, at, conn).unwrap()
+            let set = |consent, source: Source, at, conn: &mut Conn| {
+                set_consent(ana.id, Channel::Email, consent, &By { source, at, ..by(&clock()) }, conn).unwrap()
             };
-            assert!(!set(Consent::Unknown, "profile", at, conn), "unknown is where everybody begins");
-            assert!(set(Consent::OptedIn, "checkout", at, conn));
-            assert!(!set(Consent::OptedIn, "profile", at + TimeDelta::days(1), conn));
+            assert!(!set(Consent::Unknown, Source::Profile, at, conn), "unknown is where everybody begins");
+            assert!(set(Consent::OptedIn, Source::Api, at, conn));
+            assert!(!set(Consent::OptedIn, Source::Profile, at + TimeDelta::days(1), conn));
             let said = Consents::of(ana.id, conn).unwrap();
             let email = said.said(Channel::Email).unwrap();
-            assert_eq!((email.consent, email.at, email.source.as_str()), (Consent::OptedIn, at, "checkout"));
+            assert_eq!((email.consent, email.at, email.source.as_str()), (Consent::OptedIn, at, "API"));
             assert_eq!(said.get(Channel::Sms), Consent::Unknown);
-            assert!(set(Consent::OptedOut, "profile", at + TimeDelta::days(1), conn));
+            assert!(set(Consent::OptedOut, Source::Profile, at + TimeDelta::days(1), conn));
             assert_eq!(Consents::of(ana.id, conn).unwrap().get(Channel::Email), Consent::OptedOut);
-            assert!(set(Consent::Unknown, "profile", at + TimeDelta::days(2), conn));
+            assert!(set(Consent::Unknown, Source::Profile, at + TimeDelta::days(2), conn));
             assert_eq!(Consents::of(ana.id, conn).unwrap(), Consents::default());
             assert_eq!(Customer::find(ana.id, conn).unwrap().unwrap().updated_at, at + TimeDelta::days(2));
         })

@@ -42,7 +42,7 @@ pub fn crowd(many: i64, dice: &mut Rng, conn: &mut Conn) -> Vec<i64> {
             created_at: Some(clock().stamp() - TimeDelta::days(dice.i64(0..9))),
             last_seen_at: Some(clock().stamp() - TimeDelta::days(dice.i64(0..9))).filter(|_| dice.bool()),
         };
-        let id = Customer::create(&draft, conn, &clock()).expect("a customer").id;
+        let id = Customer::create(&draft, &by(&clock()), conn).expect("a customer").id;
         let bought = Some(clock().stamp() - TimeDelta::days(dice.i64(0..9))).filter(|_| dice.bool());
         diesel::update(customers::table.find(id))
             .set((

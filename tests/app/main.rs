@@ -57,6 +57,7 @@ mod moments;
 mod naughty_strings;
 mod oracle;
 mod privacy;
+mod profile;
 mod purchases;
 mod random_filters;
 mod random_worlds;
@@ -84,6 +85,7 @@ mod tags;
 mod tags_merged;
 mod tags_that_end;
 mod tags_walk;
+mod timeline;
 mod views;
 
 // A template of a test draws the same frame as the pages do, and that says `crate::web`.

@@ -3,7 +3,7 @@
 
 use crate::oracle::{Oracle, Person, Purchase, Tagged, Talk};
 use crate::random_filters::{Words, condition, pick, tree};
-use crate::support::{campaign, colleague, for_each_database, recipient, talk};
+use crate::support::{by, campaign, colleague, for_each_database, recipient, talk};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use fastrand::Rng;
@@ -194,7 +194,7 @@ fn keep(person: &Person, custom: &[CustomField], picked: i64, clock: &Clock, con
         created_at: person.times.get("created_at").copied(),
         last_seen_at: person.times.get("last_seen_at").copied(),
     };
-    let id = Customer::create(&draft, conn, clock).unwrap_or_else(|problem| panic!("{problem}")).id;
+    let id = Customer::create(&draft, &by(clock), conn).unwrap_or_else(|problem| panic!("{problem}")).id;
     for tagged in &person.tags {
         let source = match tagged.by {
             "import" => Source::Import(1),
@@ -210,11 +210,11 @@ fn keep(person: &Person, custom: &[CustomField], picked: i64, clock: &Clock, con
     for (channel, said) in &person.consents {
         let channel = Channel::parse(channel).expect("a channel");
         let consent = if *said { Consent::OptedIn } else { Consent::OptedOut };
-        set_consent(id, channel, consent, "test", clock.stamp(), conn)?;
+        set_consent(id, channel, consent, &by(clock), conn)?;
     }
     for field in custom {
         let value = person.custom.get(field.key.as_str()).map(|value| field.clean(value).expect("a value"));
-        custom_fields::set(id, field, value.flatten().as_ref(), conn)?;
+        custom_fields::set(id, field, value.flatten().as_ref(), &by(clock), conn)?;
     }
     for Purchase { product, amount, at } in &person.purchases {
         let product = product.map(str::to_string);

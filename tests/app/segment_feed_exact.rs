@@ -5,7 +5,7 @@ use crate::bulk_undo::undone;
 use crate::segment_feed::begun;
 use crate::support::imports::import_with;
 use crate::support::log::{run, stranger};
-use crate::support::{Server, for_each_database, world};
+use crate::support::{Server, by, for_each_database, world};
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use fastrand::Rng;
@@ -62,7 +62,7 @@ fn to_country(customer: i64, country: &str, conn: &mut Conn) -> Result<(), Troub
     let clock = Workspace::load(conn)?.clock();
     let her = Customer::find(customer, conn)?.expect("the customer");
     let draft = Draft { country: Some(country.into()), ..Draft::from(&her) };
-    her.update(&draft, conn, &clock).expect("an edit");
+    her.update(&draft, &by(&clock), conn).expect("an edit");
     Ok(())
 }
 
@@ -372,7 +372,7 @@ fn change(ids: &[i64], picked: &Segment, dice: &mut Rng, db: &Db) {
                 3 => to_country(*id, if other { "SE" } else { "NO" }, conn)?,
                 4 => {
                     let said = if other { Consent::OptedIn } else { Consent::OptedOut };
-                    set_consent(*id, Channel::Email, said, "test", clock.stamp(), conn)?;
+                    set_consent(*id, Channel::Email, said, &by(&clock), conn)?;
                 }
                 5 => {
                     let bought = Bought {

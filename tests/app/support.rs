@@ -25,4 +25,4 @@ pub use program::{Program, url};
 pub use server::Server;
 pub use talks::{colleague, talk, talks};
 pub use visitors::{PASSWORD, email_of, hire, program, visitor, visitor_who_stays};
-pub use world::{NOW, People, audiences, clock, lose_tag, world, world_with_fields};
+pub use world::{NOW, People, audiences, by, clock, lose_tag, world, world_with_fields};

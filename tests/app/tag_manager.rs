@@ -70,7 +70,7 @@ fn shop(db: &Db) -> Vec<i64> {
     let now = now().stamp();
     write(db, |conn| {
         let ids: Vec<i64> = (0..40)
-            .map(|_| muster::customers::Customer::create(&Default::default(), conn, &clock()).unwrap().id)
+            .map(|_| muster::customers::Customer::create(&Default::default(), &by(&clock()), conn).unwrap().id)
             .collect();
         for (number, id) in ids.iter().enumerate() {
             let mut put = |name: &str, days: i64, end: i64, source: Source| {

@@ -48,7 +48,7 @@ fn a_name_is_one_tag_whatever_its_case_and_spaces() {
 fn each_tagging_keeps_who_when_and_from_where() {
     for_each_database(|db| {
         write(&db, |conn| {
-            let ana = Customer::create(&Draft::default(), conn, &clock()).unwrap().id;
+            let ana = Customer::create(&Draft::default(), &by(&clock()), conn).unwrap().id;
             let at = clock().stamp() + TimeDelta::hours(1);
             let (vip, _) = Tag::find_or_create("VIP", conn, at).unwrap();
             let first = Mark::of(&Caller::command_line(), Source::Import(12), at);

@@ -2,7 +2,7 @@
 
 use crate::support::browser::Driver;
 use crate::support::walks::{browse, signed_in};
-use crate::support::{Server, for_each_database, sqlite, world};
+use crate::support::{Server, by, clock, for_each_database, sqlite, world};
 use muster::agents::Role;
 use muster::custom_fields::{self, CustomField, Wish};
 use muster::customers::list::COLUMNS;
@@ -71,7 +71,7 @@ fn field(db: &Db, label: &str, kind: &str, customer: i64, typed: &str) -> Custom
     db.write_now::<_, Trouble>(|conn| {
         let field = CustomField::create(&wish, conn, at).unwrap_or_else(|problem| panic!("{problem}"));
         let value = field.clean(typed).expect("a value");
-        custom_fields::set(customer, &field, value.as_ref(), conn)?;
+        custom_fields::set(customer, &field, value.as_ref(), &by(&clock()), conn)?;
         Ok(field)
     })
     .expect("a custom field")

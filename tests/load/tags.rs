@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use muster::agents::{Agent, Caller, Newcomer, Role};
 use muster::app::{self, App};
 use muster::config::Config;
-use muster::customers::{Customer, Draft};
+use muster::customers::{By, Customer, Draft, history};
 use muster::db::schema::tags;
 use muster::db::{Db, Trouble};
 use muster::filters::{Rule, fields::Fields};
@@ -113,13 +113,14 @@ fn fill(db: &Db) -> anyhow::Result<()> {
     db.write_now::<_, Trouble>(|conn| {
         Agent::create(&welcome, conn, now)?;
         let clock = Workspace::load(conn)?.clock();
+        let by = By::of(&caller, history::Source::CommandLine, now);
         let ids = (0..TAGS)
             .map(|n| Ok(Tag::find_or_create(&format!("{} {n}", WORDS[n % WORDS.len()]), conn, now)?.0.id))
             .collect::<QueryResult<Vec<i64>>>()?;
         let people = (0..CUSTOMERS)
             .map(|n| {
                 let draft = Draft { name: Some(format!("Customer {n}")), ..Draft::default() };
-                Customer::create(&draft, conn, &clock)
+                Customer::create(&draft, &by, conn)
                     .map(|customer| customer.id)
                     .map_err(|_| diesel::result::Error::RollbackTransaction)
             })

@@ -1,6 +1,6 @@
 //! What a program sends about a customer: read field by field, so that every mistake is told at once.
 
-use super::super::{Channel, Consent, Customer, Draft, clean, set_consent};
+use super::super::{By, Channel, Consent, Customer, Draft, clean, set_consent};
 use super::Refusal;
 use crate::agents::Caller;
 use crate::custom_fields::{self, CustomField, Value as Stored, values};
@@ -87,12 +87,12 @@ impl Asked {
     }
 
     /// Writes what is not on the customer's own row.
-    pub fn attach(&self, id: i64, caller: &Caller, clock: &Clock, conn: &mut Conn) -> Result<(), Refusal> {
-        let at = clock.stamp();
+    pub fn attach(&self, id: i64, caller: &Caller, by: &By, conn: &mut Conn) -> Result<(), Refusal> {
+        let at = by.at;
         for (channel, consent) in &self.consents {
-            set_consent(id, *channel, *consent, "API", at, conn)?;
+            set_consent(id, *channel, *consent, by, conn)?;
         }
-        custom_fields::write(id, &self.custom, at, conn)?;
+        custom_fields::write(id, &self.custom, by, conn)?;
         let Some(names) = &self.tags else { return Ok(()) };
         let mark = Mark::of(caller, Source::Api, at);
         let mut carried = tags::of_customer(id, at, conn)?;

@@ -8,7 +8,7 @@ use crate::customers::Consent;
 use crate::db::Conn;
 use crate::db::nodes::{Among, On};
 use crate::db::schema::{
-    bulk_actions, bulk_items, chat_visitors, conversations, import_changes, import_lines, imports, past_taggings,
+    bulk_actions, bulk_items, chat_visitors, conversations, field_changes, import_changes, import_lines, imports, past_taggings,
     purchases, segment_members, segment_moves, segment_pins, taggings,
 };
 use crate::tags::past::{self, Why};
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// The tables that have a customer's number, the change log aside, and what a merge does about each. `consents` and `custom_values` are decided
 /// value by value; of the rest every row is moved, or stays under the old number where she has one of her own.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 16] = [
     "bulk_items",
     "campaign_attempts",
     "campaign_recipients",
@@ -27,6 +27,7 @@ pub const TABLES: [&str; 15] = [
     "consents",
     "conversations",
     "custom_values",
+    "field_changes",
     "import_changes",
     "import_lines",
     "past_taggings",
@@ -73,6 +74,8 @@ pub struct Kept {
 pub struct Moved {
     purchases: Vec<i64>,
     conversations: Vec<i64>,
+    #[serde(default)]
+    field_changes: Vec<i64>,
     visitors: Vec<String>,
     members: Vec<i64>,
     pins: Vec<i64>,
@@ -117,6 +120,9 @@ pub fn over(from: i64, to: i64, mark: &Mark, conn: &mut Conn) -> QueryResult<Mov
     moved.conversations =
         conversations::table.filter(conversations::customer_id.eq(from)).select(conversations::id).load(conn)?;
     give!(conversations, conversations::customer_id.eq(from), to, conn);
+    moved.field_changes =
+        field_changes::table.filter(field_changes::customer_id.eq(from)).select(field_changes::id).load(conn)?;
+    give!(field_changes, field_changes::customer_id.eq(from), to, conn);
     moved.visitors =
         chat_visitors::table.filter(chat_visitors::customer_id.eq(from)).select(chat_visitors::key_hash).load(conn)?;
     give!(chat_visitors, chat_visitors::customer_id.eq(from), to, conn);
@@ -294,6 +300,12 @@ pub fn back(moved: &Moved, from: i64, to: i64, conn: &mut Conn) -> QueryResult<(
     give!(
         conversations,
         conversations::id.eq_any(&moved.conversations).and(conversations::customer_id.eq(to)),
+        from,
+        conn
+    );
+    give!(
+        field_changes,
+        field_changes::id.eq_any(&moved.field_changes).and(field_changes::customer_id.eq(to)),
         from,
         conn
     );

@@ -1,5 +1,6 @@
 //! The merge itself, in one transaction: of two people who do it at once, one does, and the other is told.
 
+use crate::customers::history::{self, By};
 use super::carry::{self, Changed, Kept, Reagreed};
 use super::{Choices, Merge, Sides, mailings};
 use crate::agents::{Caller, audit};
@@ -91,7 +92,8 @@ pub fn merge(
     let left = kept::of(&[with], conn)?.pop().ok_or(diesel::result::Error::NotFound)?.1.to_json()?;
     Customer::delete(with, conn)?;
     // What is unique is free now.
-    let after = match sides.hers.customer.update(&draft, conn, &clock) {
+    let by = By::of(caller, history::Source::Merge, clock.stamp());
+    let after = match sides.hers.customer.update(&draft, &by, conn) {
         Ok(after) => after,
         Err(Problem::Query(error)) => return Err(error.into()),
         Err(problem) => return Ok(Outcome::Refused(problem.to_string())),
@@ -102,7 +104,7 @@ pub fn merge(
         };
         // What is stored was clean when it came; a value that does not fit any more is left out.
         let value = chosen.value().and_then(|value| field.clean(value).ok().flatten());
-        custom_fields::set(keep, field, value.as_ref(), conn)?;
+        custom_fields::set(keep, field, value.as_ref(), &by, conn)?;
     }
     purchases::recount(&[keep], conn)?;
     touch(keep, clock.stamp(), conn)?;

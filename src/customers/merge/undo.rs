@@ -2,6 +2,7 @@
 //! back what the merge changed about her, where it still is so. What happened since stays with her, and what was changed
 //! since is left alone and told.
 
+use crate::customers::history::{By, Source};
 use super::Merge;
 use super::carry::{self, Kept, one};
 use super::doing::write_consent;
@@ -51,7 +52,7 @@ pub fn undo(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Option<Undone>,
     let other = kept::Kept::from_json(&kept.customer)?;
     let clock = Workspace::load(conn)?.clock();
     let at = clock.stamp();
-    let mut told = fields_back(&her, &kept, &clock, conn)?;
+    let mut told = fields_back(&her, &kept, &By::of(caller, Source::Merge, at), conn)?;
     let mut of_hers: HashMap<i64, Vec<String>> = HashMap::new();
     kept::restore(vec![other], at, &mut of_hers, conn)?;
     told.extend(of_hers.into_values().flatten());
@@ -72,7 +73,7 @@ pub fn undo(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Option<Undone>,
 fn fields_back(
     her: &Customer,
     kept: &Kept,
-    clock: &crate::workspace::Clock,
+    by: &By,
     conn: &mut Conn,
 ) -> Result<Vec<String>, Trouble> {
     let mut told = Vec::new();
@@ -94,7 +95,7 @@ fn fields_back(
     }
     // A key that somebody else has by now stays with them.
     for _ in 0..BUILT_IN.len() {
-        match her.update(&draft, conn, clock) {
+        match her.update(&draft, by, conn) {
             Ok(_) => break,
             Err(Problem::Query(error)) => return Err(error.into()),
             Err(Problem::Taken { field, by }) => {
@@ -113,7 +114,7 @@ fn fields_back(
         let now = values.get(&field.id);
         if now == changed.after.as_ref() {
             let value = changed.before.as_ref().and_then(|value| field.clean(value).ok().flatten());
-            custom_fields::set(her.id, &field, value.as_ref(), conn)?;
+            custom_fields::set(her.id, &field, value.as_ref(), by, conn)?;
         } else if now != changed.before.as_ref() {
             told.push(format!("{} was changed since.", field.label));
         }

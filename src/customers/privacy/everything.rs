@@ -6,7 +6,7 @@ use crate::customers::{Customer, merge};
 use crate::db::Conn;
 use crate::db::schema::{
     audit_log, bulk_actions, bulk_items, campaign_attempts, campaign_recipients, campaigns, consents, conversations,
-    import_changes, import_lines, import_remarks, imports, merges, messages, past_taggings, purchases, segment_moves,
+    field_changes, import_changes, import_lines, import_remarks, imports, merges, messages, past_taggings, purchases, segment_moves,
     segments, taggings, tags,
 };
 use crate::workspace::{Workspace, spell};
@@ -32,6 +32,7 @@ pub fn of(her: &Customer, caller: &Caller, conn: &mut Conn) -> QueryResult<Vec<P
         ("suppressed", suppressed(her, conn)?),
         ("tags", tagged(her.id, conn)?),
         ("past_tags", once_tagged(her.id, conn)?),
+        ("changes", changed(her.id, conn)?),
         ("purchases", bought(her.id, conn)?),
         ("segments", grouped(her.id, caller, conn)?),
         ("segment_moves", moved(her.id, conn)?),
@@ -174,6 +175,26 @@ fn moved(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
         .select((segments::name, segment_moves::joined, segment_moves::at, segment_moves::cause))
         .load(conn)?;
     let told = |(segment, joined, at, cause)| json!({ "segment": segment, "move": if joined { "joined" } else { "left" }, "at": spell(at), "cause": cause });
+    Ok(rows.into_iter().map(told).collect())
+}
+
+fn changed(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
+    type Row = (String, Option<String>, Option<String>, NaiveDateTime, String, String);
+    let rows: Vec<Row> = field_changes::table
+        .filter(field_changes::customer_id.eq(id))
+        .order(field_changes::id)
+        .select((
+            field_changes::field,
+            field_changes::before,
+            field_changes::after,
+            field_changes::at,
+            field_changes::actor,
+            field_changes::source,
+        ))
+        .load(conn)?;
+    let told = |(field, before, after, at, who, source)| {
+        json!({ "field": field, "before": before, "after": after, "at": spell(at), "who": who, "from": source })
+    };
     Ok(rows.into_iter().map(told).collect())
 }
 

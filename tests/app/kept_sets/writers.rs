@@ -5,6 +5,7 @@ use super::run::{Count, Run, nap};
 use super::shop::{self, CALLED, CHANNELS, PASSING, STATIC, TAGS, clock, moment};
 use super::{by_hand, replaced};
 use crate::random_filters::pick;
+use crate::support::by;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -146,22 +147,22 @@ fn by_functions(dice: &mut Rng, conn: &mut Conn) -> Result<(), Trouble> {
         }
         4 => {
             if let Some(customer) = here {
-                refused(customer.update(&draft(dice), conn, &clock))?;
+                refused(customer.update(&draft(dice), &by(&clock), conn))?;
             }
         }
-        5 => refused(Customer::create(&draft(dice), conn, &clock))?,
+        5 => refused(Customer::create(&draft(dice), &by(&clock), conn))?,
         6 if dice.bool() => drop(Customer::delete(she, conn)?),
         7 if here.is_some() => {
             let [channel, said] = [pick(&CHANNELS, dice), pick(&["opted_in", "opted_out", "unknown"], dice)];
             let (channel, said) = (Channel::parse(channel).expect("a channel"), Consent::parse(said).expect("a word"));
-            set_consent(she, channel, said, "test", clock.stamp(), conn)?;
+            set_consent(she, channel, said, &by(&clock), conn)?;
         }
         8 if here.is_some() => {
             let fields = CustomField::all(conn)?;
             let field = &fields[dice.usize(..fields.len())];
             let typed = pick(&["", "pro", "free", "12", "-3", "2001-02-28", "yes", "no", "S", "L"], dice);
             if let Ok(value) = field.clean(typed) {
-                custom_fields::write(she, &[(field.clone(), value)], clock.stamp(), conn)?;
+                custom_fields::write(she, &[(field.clone(), value)], &by(&clock), conn)?;
             }
         }
         9 if here.is_some() => {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster::agents::Caller;
 use muster::custom_fields::{self, CustomField};
+use muster::customers::history::{self, By};
 use muster::customers::{Channel, Consent, Customer, Draft, clean, set_consent};
 use muster::db::{Conn, Db, Trouble};
 use muster::filters::Rule;
@@ -18,6 +19,11 @@ pub const NOW: &str = "2026-09-08T15:00:00Z";
 /// The moment of the world, and its zone.
 pub fn clock() -> Clock {
     Clock { now: NOW.parse::<DateTime<Utc>>().expect("a time"), zone: chrono_tz::America::Sao_Paulo }
+}
+
+/// Whoever puts things into the world, by this clock.
+pub fn by(clock: &Clock) -> By {
+    By::of(&Caller::command_line(), history::Source::CommandLine, clock.stamp())
 }
 
 struct Person {
@@ -92,7 +98,7 @@ fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> 
         last_seen_at: clean::time(person.last_seen, clock.zone).expect("a time"),
     };
     let customer =
-        Customer::create(&draft, conn, &clock).unwrap_or_else(|problem| panic!("{}: {problem}", person.name));
+        Customer::create(&draft, &by(&clock), conn).unwrap_or_else(|problem| panic!("{}: {problem}", person.name));
     let mark = Mark::of(&Caller::command_line(), Source::Import(1_000), clock.stamp());
     for name in person.tags {
         let name = Tag::clean(name).expect("a tag's name");
@@ -100,7 +106,7 @@ fn add(number: usize, person: &Person, conn: &mut Conn) -> Result<i64, Trouble> 
         tags::add(customer.id, tag.id, &mark, conn)?;
     }
     let consent = clean::consent(person.consent).expect("a consent").unwrap_or(Consent::Unknown);
-    set_consent(customer.id, Channel::Email, consent, "command line", clock.stamp(), conn)?;
+    set_consent(customer.id, Channel::Email, consent, &by(&clock), conn)?;
     if let (Some(amount), Some(at)) = (person.bought, customer.last_seen_at) {
         let bought = Bought { external_id: None, product: Some("Boots".into()), amount, currency: "EUR".into(), at };
         purchases::record(customer.id, &bought, conn)?;
@@ -122,7 +128,7 @@ pub fn world_with_fields(db: &Db) -> People {
             let field = CustomField::create(&wish, conn, clock().stamp()).expect("a custom field");
             for (person, id) in PEOPLE.iter().zip([people.ana, people.bo, people.cy, people.di, people.eva]) {
                 let value = field.clean(person.custom[place]).expect("a value");
-                custom_fields::set(id, &field, value.as_ref(), conn)?;
+                custom_fields::set(id, &field, value.as_ref(), &by(&clock()), conn)?;
             }
         }
         Ok(())

@@ -1,0 +1,2 @@
+DROP INDEX messages_at;
+DROP TABLE field_changes;
