@@ -278,8 +278,7 @@ fn tags_over(from: i64, to: i64, mark: &Mark, conn: &mut Conn) -> QueryResult<Ta
                 done.longer.push((tag, own.2, longest));
             }
             done.ended_other.extend(end(from, tag, Why::Merged, mark, conn)?);
-        } else if let Some(rival) = hers.iter().find(|own| rivals.contains(&own.0) && own.1 >= at) {
-            let _ = rival;
+        } else if hers.iter().any(|own| rivals.contains(&own.0) && own.1 >= at) {
             done.ended_other.extend(end(from, tag, Why::Replaced, mark, conn)?);
         } else {
             for rival in hers.iter().filter(|own| rivals.contains(&own.0)) {
