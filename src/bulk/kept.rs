@@ -4,8 +4,8 @@
 use crate::db::Conn;
 use crate::db::nodes::Among;
 use crate::db::schema::{
-    agents, consents, custom_fields, custom_values, customers, field_changes, past_taggings, purchases,
-    segment_members, segment_pins, segments, taggings, tags,
+    agents, chat_visitors, consents, conversations, custom_fields, custom_values, customers, field_changes, messages,
+    past_taggings, purchases, segment_members, segment_pins, segments, taggings, tags,
 };
 use crate::each;
 use chrono::NaiveDateTime;
@@ -15,8 +15,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// The tables whose rows go with a customer.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 10] = [
+    "chat_visitors",
     "consents",
+    "conversations",
     "custom_values",
     "field_changes",
     "past_taggings",
@@ -57,6 +59,21 @@ row!(Person of customers {
 row!(Consent of consents {
     customer_id: i64, channel: String, state: String, changed_at: NaiveDateTime, source: String,
 });
+row!(Visitor of chat_visitors {
+    key_hash: String, customer_id: i64, conversation_id: i64, created_at: NaiveDateTime,
+});
+row!(Talk of conversations {
+    id: i64, customer_id: i64, channel: String, state: String, agent_id: Option<i64>, subject: Option<String>,
+    created_at: NaiveDateTime, last_message_at: NaiveDateTime, last_in: i64, snoozed_until: Option<NaiveDateTime>,
+    closed_at: Option<NaiveDateTime>, preview: String, preview_of: String, version: i64,
+});
+// They go with their conversation. Who had read how far is not kept: it may be looked at again.
+row!(Message of messages {
+    id: i64, conversation_id: i64, kind: String, channel: String, external_id: Option<String>, author: String,
+    agent_id: Option<i64>, body: String, folded: String, at: NaiveDateTime, status: String, said: Option<String>,
+    address: Option<String>, attempts: i64, due_at: Option<NaiveDateTime>, held_by: Option<String>,
+    held_until: Option<NaiveDateTime>,
+});
 row!(CustomValue of custom_values {
     customer_id: i64, field_id: i64, value: String, folded: Option<String>, number: Option<i64>,
 });
@@ -95,6 +112,12 @@ pub struct Kept {
     segment_members: Vec<Member>,
     segment_pins: Vec<Pin>,
     taggings: Vec<Tagging>,
+    #[serde(default)]
+    conversations: Vec<Talk>,
+    #[serde(default)]
+    messages: Vec<Message>,
+    #[serde(default)]
+    chat_visitors: Vec<Visitor>,
 }
 
 impl Kept {
@@ -133,6 +156,9 @@ pub fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<(i64, Kept)>> {
     let mut members = theirs!(segment_members, Member, ids, conn);
     let mut pins = theirs!(segment_pins, Pin, ids, conn);
     let mut taggings = theirs!(taggings, Tagging, ids, conn);
+    let mut talks = theirs!(conversations, Talk, ids, conn);
+    let mut visitors = theirs!(chat_visitors, Visitor, ids, conn);
+    let mut said = said(&talks, conn)?;
     let kept = people.into_iter().map(|customer| {
         let id = customer.id;
         let kept = Kept {
@@ -145,10 +171,33 @@ pub fn of(ids: &[i64], conn: &mut Conn) -> QueryResult<Vec<(i64, Kept)>> {
             segment_members: members.remove(&id).unwrap_or_default(),
             segment_pins: pins.remove(&id).unwrap_or_default(),
             taggings: taggings.remove(&id).unwrap_or_default(),
+            conversations: talks.remove(&id).unwrap_or_default(),
+            messages: said.remove(&id).unwrap_or_default(),
+            chat_visitors: visitors.remove(&id).unwrap_or_default(),
         };
         (id, kept)
     });
     Ok(kept.collect())
+}
+
+/// What was said in these conversations, by whose they are.
+fn said(talks: &HashMap<i64, Vec<Talk>>, conn: &mut Conn) -> QueryResult<HashMap<i64, Vec<Message>>> {
+    let whose: HashMap<i64, i64> = talks.values().flatten().map(|talk| (talk.id, talk.customer_id)).collect();
+    let ids: Vec<i64> = whose.keys().copied().collect();
+    let mut said: HashMap<i64, Vec<Message>> = HashMap::new();
+    for some in ids.chunks(CHUNK) {
+        let rows: Vec<Message> = messages::table
+            .filter(messages::conversation_id.eq_any(some.to_vec()))
+            .order(messages::id)
+            .select(Message::as_select())
+            .load(conn)?;
+        for row in rows {
+            if let Some(customer) = whose.get(&row.conversation_id) {
+                said.entry(*customer).or_default().push(row);
+            }
+        }
+    }
+    Ok(said)
 }
 
 type Told = HashMap<i64, Vec<String>>;
@@ -163,6 +212,8 @@ struct Now {
     phones: HashSet<String>,
     numbers: HashSet<String>,
     orders: HashSet<String>,
+    /// What channels call messages that are here.
+    messages: HashSet<String>,
 }
 
 /// Those of some values that a column has now.
@@ -200,6 +251,11 @@ impl Now {
                 back.iter().filter_map(|kept| kept.customer.external_id.clone()),
                 conn
             ),
+            messages: taken!(
+                messages.external_id,
+                back.iter().flat_map(|kept| &kept.messages).filter_map(|said| said.external_id.clone()),
+                conn
+            ),
             orders: taken!(
                 purchases.external_id,
                 back.iter().flat_map(|kept| &kept.purchases).filter_map(|bought| bought.external_id.clone()),
@@ -229,9 +285,18 @@ impl Now {
                 told.push(format!("The order {order} was entered anew since: hers has no number now."));
             }
         }
+        for said in &mut kept.messages {
+            said.external_id.take_if(|id| self.messages.contains(id));
+            // Who was to carry it is not there any more.
+            if matches!(said.status.as_str(), "waiting" | "sending") {
+                (said.status, said.due_at) = ("uncertain".into(), None);
+            }
+        }
         let agent = |id: &mut Option<i64>| *id = id.filter(|id| self.agents.contains(id));
         kept.taggings.iter_mut().for_each(|one| agent(&mut one.agent_id));
         kept.field_changes.iter_mut().for_each(|one| agent(&mut one.agent_id));
+        kept.conversations.iter_mut().for_each(|one| agent(&mut one.agent_id));
+        kept.messages.iter_mut().for_each(|one| agent(&mut one.agent_id));
         kept.past_taggings.iter_mut().for_each(|one| agent(&mut one.agent_id));
         let mut gone = |before: usize, after: usize, what: &str| {
             if after < before {
@@ -272,6 +337,7 @@ pub fn restore(mut back: Vec<Kept>, at: NaiveDateTime, told: &mut Told, conn: &m
         };
     }
     all!(Consent: consents, CustomValue: custom_values, FieldChange: field_changes, PastTagging: past_taggings, Purchase: purchases,
-        Member: segment_members, Pin: segment_pins, Tagging: taggings);
+        Member: segment_members, Pin: segment_pins, Tagging: taggings, Talk: conversations, Message: messages,
+        Visitor: chat_visitors);
     Ok(())
 }

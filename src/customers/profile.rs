@@ -1,9 +1,9 @@
 //! `/customers/{id}`: all that is known about one customer, and what happened with her.
 
 use super::facts::{Fact, OWN};
-use super::place::Known;
 use super::merge;
 use super::person::Person;
+use super::place::Known;
 use super::table::money;
 use super::timeline::Page;
 use super::timeline::told::Timeline;

@@ -3,7 +3,7 @@
 use crate::support::imports::import;
 use crate::support::pages::{attr, fields, fill, get, page, post, text, texts};
 use crate::support::walks::{signed_in, walk};
-use crate::support::{Server, audiences, campaign, clock, for_each_database, recipient, world_with_fields};
+use crate::support::{Server, audiences, by, campaign, clock, for_each_database, recipient, world_with_fields};
 use diesel::prelude::*;
 use muster::agents::Role;
 use muster::customers::merge::{Merge, TABLES};
@@ -88,8 +88,8 @@ fn one_of_two_keeps_everything_of_both_and_the_other_comes_back_as_she_was() {
                 recipient(autumn, cy, "sent", false, conn);
                 recipient(winter, cy, "sent", false, conn);
                 [ana, cy].into_iter().for_each(|id| conversation(id, conn));
-                set_consent(cy, Channel::Sms, Consent::OptedIn, "profile", clock().stamp(), conn)?;
-                set_consent(cy, Channel::Email, Consent::OptedOut, "link", clock().stamp(), conn)?;
+                set_consent(cy, Channel::Sms, Consent::OptedIn, &by(&clock()), conn)?;
+                set_consent(cy, Channel::Email, Consent::OptedOut, &by(&clock()), conn)?;
                 Ok((autumn, winter))
             })
             .expect("what hangs on them");

@@ -8,8 +8,8 @@ use crate::customers::Consent;
 use crate::db::Conn;
 use crate::db::nodes::{Among, On};
 use crate::db::schema::{
-    bulk_actions, bulk_items, chat_visitors, conversations, field_changes, import_changes, import_lines, imports, past_taggings,
-    purchases, segment_members, segment_moves, segment_pins, taggings,
+    bulk_actions, bulk_items, chat_visitors, conversations, field_changes, import_changes, import_lines, imports,
+    past_taggings, purchases, segment_members, segment_moves, segment_pins, taggings,
 };
 use crate::tags::past::{self, Why};
 use crate::tags::{self, Mark, families};

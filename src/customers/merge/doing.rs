@@ -1,11 +1,11 @@
 //! The merge itself, in one transaction: of two people who do it at once, one does, and the other is told.
 
-use crate::customers::history::{self, By};
 use super::carry::{self, Changed, Kept, Reagreed};
 use super::{Choices, Merge, Sides, mailings};
 use crate::agents::{Caller, audit};
 use crate::bulk::kept;
 use crate::custom_fields;
+use crate::customers::history::{self, By};
 use crate::customers::{Consent, Customer, Problem, touch};
 use crate::db::schema::{consents, merges};
 use crate::db::{Conn, Trouble, dialect};

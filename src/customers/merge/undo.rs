@@ -2,7 +2,6 @@
 //! back what the merge changed about her, where it still is so. What happened since stays with her, and what was changed
 //! since is left alone and told.
 
-use crate::customers::history::{By, Source};
 use super::Merge;
 use super::carry::{self, Kept, one};
 use super::doing::write_consent;
@@ -10,6 +9,7 @@ use super::sides::BUILT_IN;
 use crate::agents::{Caller, audit};
 use crate::bulk::kept;
 use crate::custom_fields::{self, CustomField};
+use crate::customers::history::{By, Source};
 use crate::customers::{Channel, Consents, Customer, Draft, Problem, touch};
 use crate::db::schema::{customers, merges, past_taggings, taggings};
 use crate::db::{Conn, Trouble, dialect};
@@ -70,12 +70,7 @@ pub fn undo(id: i64, caller: &Caller, conn: &mut Conn) -> Result<Option<Undone>,
 }
 
 /// The fields that the merge changed, but for those that were changed since.
-fn fields_back(
-    her: &Customer,
-    kept: &Kept,
-    by: &By,
-    conn: &mut Conn,
-) -> Result<Vec<String>, Trouble> {
+fn fields_back(her: &Customer, kept: &Kept, by: &By, conn: &mut Conn) -> Result<Vec<String>, Trouble> {
     let mut told = Vec::new();
     let mut draft = Draft::from(her);
     for (name, label, slot) in BUILT_IN {

@@ -6,8 +6,8 @@ use crate::customers::{Customer, merge};
 use crate::db::Conn;
 use crate::db::schema::{
     audit_log, bulk_actions, bulk_items, campaign_attempts, campaign_recipients, campaigns, consents, conversations,
-    field_changes, import_changes, import_lines, import_remarks, imports, merges, messages, past_taggings, purchases, segment_moves,
-    segments, taggings, tags,
+    field_changes, import_changes, import_lines, import_remarks, imports, merges, messages, past_taggings, purchases,
+    segment_moves, segments, taggings, tags,
 };
 use crate::workspace::{Workspace, spell};
 use crate::{campaigns as mailing, segments as groups};
@@ -192,9 +192,7 @@ fn changed(id: i64, conn: &mut Conn) -> QueryResult<Vec<Value>> {
             field_changes::source,
         ))
         .load(conn)?;
-    let told = |(field, before, after, at, who, source)| {
-        json!({ "field": field, "before": before, "after": after, "at": spell(at), "who": who, "from": source })
-    };
+    let told = |(field, before, after, at, who, source)| json!({ "field": field, "before": before, "after": after, "at": spell(at), "who": who, "from": source });
     Ok(rows.into_iter().map(told).collect())
 }
 
