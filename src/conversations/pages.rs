@@ -351,8 +351,7 @@ pub async fn write(
     caller: Caller,
     htmx: Htmx,
     id: Path<i64>,
-    asked: Query<Asked>,
-    Form(typed): Form<Typed>,
+    (asked, Form(typed)): (Query<Asked>, Form<Typed>),
 ) -> Result<HttpResponse, Error> {
     let (id, asked, acting, said) = (*id, asked.into_inner(), caller.clone(), typed.clone());
     let done = act(&db, id, move |conversation, clock, conn| {
