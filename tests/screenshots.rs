@@ -92,6 +92,7 @@ fn main() {
         let asked = form_urlencoded::Serializer::new(String::new()).append_pair("filter", QUESTION).finish();
         take(&browser, &format!("/customers?{asked}"), "question", &into).await;
         take(&browser, &format!("/customers/{customer}"), "profile", &into).await;
+        take(&browser, "/inbox/1", "inbox", &into).await;
         take(&browser, "/tags", "tags", &into).await;
         take(&browser, "/segments", "segments", &into).await;
         take(&browser, &format!("/segments/{segment}"), "segment", &into).await;

@@ -8,7 +8,7 @@ use crate::campaigns::{self};
 use crate::db::schema::{conversations, customers, messages};
 use crate::db::{Conn, Db, Trouble};
 use crate::jobs;
-use crate::workspace::stamp;
+use crate::workspace::{Workspace, stamp};
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ fn claim(id: i64, holder: &str, now: NaiveDateTime, conn: &mut Conn) -> QueryRes
         medium: Medium::parse(&channel).unwrap_or(Medium::Chat),
         to: address.unwrap_or_default(),
         name,
-        subject: about(subject),
+        subject: about(subject, conn)?,
         body,
         in_reply_to: in_reply_to.flatten(),
         attempts,
@@ -127,13 +127,13 @@ fn claim(id: i64, holder: &str, now: NaiveDateTime, conn: &mut Conn) -> QueryRes
     }))
 }
 
-/// An answer has the subject of what it answers.
-fn about(subject: Option<String>) -> String {
-    match subject {
+/// An answer has the subject of what it answers; what answers nothing says who writes.
+fn about(subject: Option<String>, conn: &mut Conn) -> QueryResult<String> {
+    Ok(match subject {
         Some(subject) if subject.to_lowercase().starts_with("re:") => subject,
         Some(subject) => format!("Re: {subject}"),
-        None => "Our answer".into(),
-    }
+        None => format!("Message from {}", Workspace::load(conn)?.name),
+    })
 }
 
 impl Claim {

@@ -2,6 +2,7 @@
 
 use super::{Conversation, Kind};
 use crate::agents::{Agent, Caller};
+use crate::custom_fields::{self, CustomField};
 use crate::customers::table::money;
 use crate::customers::{Channel, Consent, Consents, Customer, clean};
 use crate::db::Conn;
@@ -169,6 +170,8 @@ pub struct Beside {
     pub spent: Option<String>,
     pub last: Option<String>,
     pub contact: Vec<(&'static str, String)>,
+    /// Custom fields that have a value.
+    pub fields: Vec<(String, String)>,
     pub consents: Vec<(&'static str, &'static str, &'static str)>,
     /// Those she is in, and how many there are.
     pub segments: Vec<(i64, String)>,
@@ -208,6 +211,7 @@ impl Beside {
                 let what = bought.product.map(|product| format!(", {product}")).unwrap_or_default();
                 format!("{}{what}, {} {}", clock.show_day(bought.at), money(bought.amount), bought.currency)
             }),
+            fields: fields(customer.id, conn)?,
             contact: contact.into_iter().filter_map(|(label, value)| Some((label, value?))).collect(),
             consents: Channel::ALL
                 .into_iter()
@@ -234,6 +238,12 @@ impl Beside {
             customer,
         })
     }
+}
+
+fn fields(customer: i64, conn: &mut Conn) -> QueryResult<Vec<(String, String)>> {
+    let values = custom_fields::of_customers(&[customer], conn)?.remove(&customer).unwrap_or_default();
+    let filled = |field: CustomField| Some((field.label.clone(), field.spoken(values.get(&field.id)?)));
+    Ok(CustomField::all(conn)?.into_iter().filter_map(filled).collect())
 }
 
 /// Who may have it: those who work here, by name.
