@@ -114,7 +114,8 @@ const KEYS = {
   },
   Escape(input) {
     const done = input.closest('.ahead')?.querySelector('[data-ahead-done]');
-    if (isOpen(input)) close(input);
+    // With nothing typed there is nothing to keep, whether or not the list has come already.
+    if (isOpen(input) && input.value) close(input);
     else if (done) done.click();
     else input.blur();
     return true;
