@@ -304,6 +304,8 @@ fn a_marketer_compares_two_merges_them_and_takes_it_back() {
             marketer.press("Undo this merge").await;
             marketer.sees(".toast-m", "#2 is a customer of her own again").await;
             marketer.sees("h1", "Anna Muller").await;
+            assert_eq!(marketer.complaints().await, [""; 0]);
+            marketer.close().await;
         });
     });
 }
