@@ -424,7 +424,9 @@ document.addEventListener('htmx:after:swap', (event) => {
   const { target, swap, response, sourceElement } = event.detail?.ctx ?? {};
   const place = target instanceof Element && (target.isConnected ? target : document.getElementById(target.id));
   if (place && /morph/i.test(swap)) takeTheServersWord(place);
-  if (sourceElement?.matches?.(AHEAD) && place === listOf(sourceElement)) open(sourceElement);
+  // What comes for a word that was taken back or sent meanwhile opens nothing.
+  if (sourceElement?.matches?.(AHEAD) && place === listOf(sourceElement)
+    && [undefined, sourceElement.value].includes(answered(sourceElement))) open(sourceElement);
   const wrong = response?.status === 422 && (place || document).querySelector('[aria-invalid=true]');
   if (wrong) wrong.focus();
   else if (before?.leads && document.querySelector(before.leads)) document.querySelector(before.leads).focus();
