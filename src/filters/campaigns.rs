@@ -4,15 +4,13 @@
 
 use super::ask::{Ask, Source};
 use super::asked::Asked;
-use super::names::{Looks, numbered};
+use super::names::{Looks, Named};
 use super::rule::{Condition, Part, Term};
 use crate::db::nodes::On;
 use crate::db::schema::{campaign_recipients, campaigns};
 use crate::db::{Backend, Conn};
-use crate::fold::key;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::HashMap;
 
 /// The word that means every campaign there is.
 pub const ANY: &str = "any";
@@ -69,59 +67,15 @@ pub fn clicked_unsubscribe(asked: &Asked) -> Result<Ask, String> {
     reached(asked, Became::Unsubscribed)
 }
 
-/// Every campaign, as a filter names it.
-#[derive(Default)]
-pub struct Campaigns {
-    newest_first: Vec<i64>,
-    by_id: HashMap<i64, String>,
-    by_key: HashMap<String, i64>,
+/// Those that may be meant: none where no rule mentions one.
+pub fn named(looks: &Looks, conn: &mut Conn) -> QueryResult<Named> {
+    if looks.is_empty() { Ok(Named::default()) } else { all(conn) }
 }
 
-impl Campaigns {
-    /// Those that may be meant: none where no rule mentions one.
-    pub fn load(looks: &Looks, conn: &mut Conn) -> QueryResult<Campaigns> {
-        if looks.is_empty() { Ok(Campaigns::default()) } else { Campaigns::all(conn) }
-    }
-
-    pub fn all(conn: &mut Conn) -> QueryResult<Campaigns> {
-        let rows: Vec<(i64, String)> =
-            campaigns::table.order(campaigns::id.desc()).select((campaigns::id, campaigns::name)).load(conn)?;
-        let mut found = Campaigns::default();
-        for (id, name) in rows {
-            let free = |name: &String| !key(name).is_empty() && !found.by_key.contains_key(&key(name));
-            // A name that looks like a number would be read as one.
-            let alone = Some(name.clone()).filter(|name| numbered(name).is_none()).filter(free);
-            let numbered = || Some(format!("{} #{id}", name.trim())).filter(free);
-            let name = alone.or_else(numbered).unwrap_or_else(|| format!("#{id}"));
-            found.by_key.entry(key(&name)).or_insert(id);
-            found.by_id.insert(id, name);
-            found.newest_first.push(id);
-        }
-        Ok(found)
-    }
-
-    /// The names, the newest campaign's first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.newest_first.iter().filter_map(|id| self.of(*id))
-    }
-
-    fn of(&self, id: i64) -> Option<&str> {
-        self.by_id.get(&id).map(String::as_str)
-    }
-
-    /// Names a term as its campaign is called now, or leaves it without an id.
-    pub fn name(&self, term: &mut Term) {
-        if term.id.is_none() && term.text.trim().is_empty() {
-            return;
-        }
-        let named = || self.by_key.get(&key(&term.text)).copied();
-        let meant = term.id.or_else(|| named().or_else(|| numbered(&term.text)));
-        *term = match (meant.and_then(|id| Some((id, self.of(id)?))), term.id) {
-            (Some((id, name)), _) => Term { text: name.to_string(), id: Some(id) },
-            (None, Some(id)) => Term::text(format!("#{id}")),
-            (None, None) => term.clone(),
-        };
-    }
+/// Every campaign, as a filter names it, the newest first.
+pub fn all(conn: &mut Conn) -> QueryResult<Named> {
+    let rows = campaigns::table.order(campaigns::id.desc()).select((campaigns::id, campaigns::name)).load(conn)?;
+    Ok(Named::of(rows))
 }
 
 /// True for the word that means every campaign. A campaign that is called so is written in quotes.
@@ -178,10 +132,10 @@ pub fn told(customer: i64, condition: &Condition, conn: &mut Conn) -> QueryResul
     if rows.is_empty() {
         return Ok(if one.is_some() { "not in it" } else { "in none" }.into());
     }
-    let known = Campaigns::all(conn)?;
+    let known = all(conn)?;
     let words = rows.into_iter().map(|(id, status, left)| {
         let left = if left.is_some() { ", clicked unsubscribe" } else { "" };
-        format!("{}: {status}{left}", known.of(id).unwrap_or_default())
+        format!("{}: {status}{left}", known.called(id).unwrap_or_default())
     });
     Ok(words.collect::<Vec<_>>().join("; "))
 }

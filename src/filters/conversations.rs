@@ -7,8 +7,8 @@
 use super::ask::{Ask, Source};
 use super::asked::Asked;
 use super::moments::Span;
-use super::names::{Looks, numbered};
-use super::rule::{Part, Term};
+use super::names::{Looks, Named};
+use super::rule::Part;
 use super::times;
 use super::wanted::Wanted;
 use crate::conversations::{Conversation, Medium};
@@ -16,11 +16,9 @@ use crate::db::Conn;
 use crate::db::nodes::On;
 use crate::db::schema::{agents, conversations};
 use crate::filters::fields::{Column, Values};
-use crate::fold::key;
 use crate::workspace::Clock;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::HashMap;
 
 /// The channels of conversations, as filters name them.
 pub const CHANNELS: &[&str] = &["chat", "email", "SMS", "WhatsApp"];
@@ -110,54 +108,14 @@ pub fn assigned_to(asked: &Asked) -> Result<Ask, String> {
     Ok(talk(Talk::Given(asked.agent(0)?)))
 }
 
-/// Every agent, as a filter names them.
-#[derive(Default)]
-pub struct Agents {
-    by_id: HashMap<i64, String>,
-    by_key: HashMap<String, i64>,
+/// Those that may be meant: none where no rule mentions one.
+pub fn named(looks: &Looks, conn: &mut Conn) -> QueryResult<Named> {
+    if looks.is_empty() { Ok(Named::default()) } else { all_agents(conn) }
 }
 
-impl Agents {
-    /// Those that may be meant: none where no rule mentions one.
-    pub fn load(looks: &Looks, conn: &mut Conn) -> QueryResult<Agents> {
-        if looks.is_empty() { Ok(Agents::default()) } else { Agents::all(conn) }
-    }
-
-    pub fn all(conn: &mut Conn) -> QueryResult<Agents> {
-        let rows: Vec<(i64, String)> = agents::table.order(agents::id).select((agents::id, agents::name)).load(conn)?;
-        let mut found = Agents::default();
-        for (id, name) in rows {
-            let free = |name: &String| !key(name).is_empty() && !found.by_key.contains_key(&key(name));
-            // A name that looks like a number would be read as one.
-            let alone = Some(name.clone()).filter(|name| numbered(name).is_none()).filter(free);
-            let numbered = || Some(format!("{} #{id}", name.trim())).filter(free);
-            let name = alone.or_else(numbered).unwrap_or_else(|| format!("#{id}"));
-            found.by_key.entry(key(&name)).or_insert(id);
-            found.by_id.insert(id, name);
-        }
-        Ok(found)
-    }
-
-    /// The names, in their order.
-    pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.by_id.values().map(String::as_str).collect();
-        names.sort_by_key(|name| key(name));
-        names
-    }
-
-    /// Names a term as its agent is called now, or leaves it without an id.
-    pub fn name(&self, term: &mut Term) {
-        if term.id.is_none() && term.text.trim().is_empty() {
-            return;
-        }
-        let named = || self.by_key.get(&key(&term.text)).copied();
-        let meant = term.id.or_else(|| named().or_else(|| numbered(&term.text)));
-        *term = match (meant.and_then(|id| Some((id, self.by_id.get(&id)?))), term.id) {
-            (Some((id, name)), _) => Term { text: name.to_string(), id: Some(id) },
-            (None, Some(id)) => Term::text(format!("#{id}")),
-            (None, None) => term.clone(),
-        };
-    }
+/// Every agent, as a filter names them, who was here first before others.
+pub fn all_agents(conn: &mut Conn) -> QueryResult<Named> {
+    Ok(Named::of(agents::table.order(agents::id).select((agents::id, agents::name)).load(conn)?))
 }
 
 /// Her newest conversations in a few words.
@@ -166,9 +124,10 @@ pub fn told(customer: i64, clock: &Clock, conn: &mut Conn) -> QueryResult<String
     if hers.is_empty() {
         return Ok("none".into());
     }
-    let agents = Agents::all(conn)?;
+    let agents = all_agents(conn)?;
     let words = hers.into_iter().map(|one| {
-        let whose = one.agent_id.and_then(|id| agents.by_id.get(&id).cloned()).unwrap_or_else(|| "nobody".into());
+        let whose =
+            one.agent_id.and_then(|id| agents.called(id).map(str::to_string)).unwrap_or_else(|| "nobody".into());
         let at = clock.show(one.last_message_at);
         format!("{} #{}: {}, {whose}'s, last message {at}", one.medium.words(), one.id, one.state.key())
     });

@@ -2,8 +2,8 @@
 //! is gone.
 
 use super::Known;
-use super::campaigns::Campaigns;
-use super::conversations::Agents;
+use super::campaigns;
+use super::conversations;
 use super::fields::{self, Fields};
 use super::operators::{Input, Operator, Piece};
 use super::rule::{Condition, Rule, Term};
@@ -75,10 +75,10 @@ pub fn resolve(rules: &mut [Rule], instead: Option<&segments::Instead>, conn: &m
     let tags = Tags::load(&looks, conn)?;
     let mut looks = Looks::at(rules, Input::Campaign);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Campaign));
-    let campaigns = Campaigns::load(&looks, conn)?;
+    let campaigns = campaigns::named(&looks, conn)?;
     let mut looks = Looks::at(rules, Input::Agent);
     segments.values_mut().filter_map(segments::Named::rule_mut).for_each(|rule| looks.and(rule, Input::Agent));
-    let agents = Agents::load(&looks, conn)?;
+    let agents = conversations::named(&looks, conn)?;
     let names = segments.clone();
     let behind = segments.values_mut().filter_map(segments::Named::rule_mut);
     for rule in rules.iter_mut().chain(behind) {
@@ -117,6 +117,55 @@ fn nearest(rules: &mut [Rule], conn: &mut Conn) -> QueryResult<HashMap<String, S
         found.extend(near.map(|near| (typed, near.to_string())));
     }
     Ok(found)
+}
+
+/// Things whose names may be shared, as a filter names them: the first of a name has it alone, the others are told by their
+/// number, `Autumn #5`.
+#[derive(Default)]
+pub struct Named {
+    order: Vec<i64>,
+    by_id: HashMap<i64, String>,
+    by_key: HashMap<String, i64>,
+}
+
+impl Named {
+    pub fn of(rows: Vec<(i64, String)>) -> Named {
+        let mut found = Named::default();
+        for (id, name) in rows {
+            let free = |name: &String| !key(name).is_empty() && !found.by_key.contains_key(&key(name));
+            // A name that looks like a number would be read as one.
+            let alone = Some(name.clone()).filter(|name| numbered(name).is_none()).filter(free);
+            let with_number = || Some(format!("{} #{id}", name.trim())).filter(free);
+            let name = alone.or_else(with_number).unwrap_or_else(|| format!("#{id}"));
+            found.by_key.entry(key(&name)).or_insert(id);
+            found.by_id.insert(id, name);
+            found.order.push(id);
+        }
+        found
+    }
+
+    /// The names, in the order of the rows.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.order.iter().filter_map(|id| self.called(*id))
+    }
+
+    pub fn called(&self, id: i64) -> Option<&str> {
+        self.by_id.get(&id).map(String::as_str)
+    }
+
+    /// Names a term as it is called now, or leaves it without an id.
+    pub fn name(&self, term: &mut Term) {
+        if term.id.is_none() && term.text.trim().is_empty() {
+            return;
+        }
+        let named = || self.by_key.get(&key(&term.text)).copied();
+        let meant = term.id.or_else(|| named().or_else(|| numbered(&term.text)));
+        *term = match (meant.and_then(|id| Some((id, self.called(id)?))), term.id) {
+            (Some((id, name)), _) => Term { text: name.to_string(), id: Some(id) },
+            (None, Some(id)) => Term::text(format!("#{id}")),
+            (None, None) => term.clone(),
+        };
+    }
 }
 
 /// The tags that were mentioned.

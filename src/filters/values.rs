@@ -1,7 +1,7 @@
 //! Values to offer while a person types into the builder: tags, segments and campaigns by name, and what is there in fields with few values.
 
-use super::campaigns::{self, ANY, ANY_OF_THEM, Campaigns};
-use super::conversations::Agents;
+use super::campaigns::{self, ANY, ANY_OF_THEM};
+use super::conversations;
 use super::fields::{Fields, Place, Scope, countries};
 use super::rule::{Part, Term};
 use super::sets::Snapshot;
@@ -54,7 +54,7 @@ pub fn fitting(field: &str, typed: &str, now: NaiveDateTime, at: &mut Snapshot) 
             Ok(fits.map(|name| Offer { value: name.clone(), label: name, colour: None, customers: None }).collect())
         }
         "campaigns" => {
-            let known = Campaigns::all(conn)?;
+            let known = campaigns::all(conn)?;
             let wanted = fold(typed);
             let fits = known.names().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
             let any = Some((ANY.to_string(), ANY_OF_THEM)).filter(|(_, label)| label.contains(&wanted));
@@ -64,8 +64,8 @@ pub fn fitting(field: &str, typed: &str, now: NaiveDateTime, at: &mut Snapshot) 
             Ok(any.into_iter().chain(named).map(offer).collect())
         }
         "agents" => {
-            let (known, wanted) = (Agents::all(conn)?, fold(typed));
-            let fits = known.names().into_iter().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
+            let (known, wanted) = (conversations::all_agents(conn)?, fold(typed));
+            let fits = known.names().filter(|name| fold(name).contains(&wanted)).take(MOST as usize);
             let offer = |name: &str| Offer { value: name.into(), label: name.into(), colour: None, customers: None };
             Ok(fits.map(offer).collect())
         }
