@@ -173,10 +173,16 @@ pub fn others_wrote(conn: &mut Conn) -> QueryResult<i64> {
 
 /// For a connection that writes much from now on, or no more. SQLite keeps the pages it changes in the memory of the
 /// connection until they are written, and copies them from its log to the file now and then: both pay in larger pieces.
+/// What is written meanwhile may be lost again if the power fails (never a part of a transaction): whoever writes much keeps
+/// how far it is in the same transactions, and the first transaction afterwards waits until everything is safe.
 pub fn write_much(much: bool, conn: &mut Conn) -> QueryResult<()> {
     match (conn, much) {
-        (Conn::Sqlite(c), true) => c.batch_execute("PRAGMA cache_size=-98304; PRAGMA wal_autocheckpoint=20000"),
-        (Conn::Sqlite(c), false) => c.batch_execute("PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000"),
+        (Conn::Sqlite(c), true) => {
+            c.batch_execute("PRAGMA cache_size=-98304; PRAGMA wal_autocheckpoint=20000; PRAGMA synchronous=NORMAL")
+        }
+        (Conn::Sqlite(c), false) => {
+            c.batch_execute("PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000; PRAGMA synchronous=FULL")
+        }
         (Conn::Postgres(_), _) => Ok(()),
     }
 }

@@ -1,7 +1,8 @@
 //! Many rows at once. diesel writes a batch as one long statement that is spelled, parsed and planned anew each time; an
 //! import writes millions of rows. PostgreSQL takes whole columns as arrays; SQLite takes statements of a few fixed sizes, so
 //! that each is prepared once. There a statement for each row would cost twice as much: the triggers of the change log have
-//! a price for each statement too.
+//! a price for each statement too. What is the same in all rows is handed over once, and a column in which nothing stands
+//! not at all.
 
 use super::Conn;
 use chrono::NaiveDateTime;
@@ -24,7 +25,26 @@ pub enum Column<'a> {
     EachTime(NaiveDateTime),
 }
 
-/// Rows of one table, by columns. Names are ours, quoted by nobody.
+impl Column<'_> {
+    /// Nothing stands in it, in any row.
+    fn is_empty(&self) -> bool {
+        match self {
+            Column::MaybeWhole(values) => values.iter().all(Option::is_none),
+            Column::MaybeText(values) => values.iter().all(Option::is_none),
+            Column::MaybeTime(values) => values.iter().all(Option::is_none),
+            Column::EachWhole(value) => value.is_none(),
+            Column::Whole(_) | Column::Text(_) | Column::Time(_) | Column::EachText(_) | Column::EachTime(_) => false,
+        }
+    }
+
+    /// Whether all rows have the same in it.
+    fn is_shared(&self) -> bool {
+        matches!(self, Column::EachWhole(_) | Column::EachText(_) | Column::EachTime(_))
+    }
+}
+
+/// Rows of one table, by columns. Names are ours, quoted by nobody. Where nothing stands the column's default stands, which
+/// has to be NULL.
 pub struct Rows<'a> {
     pub table: &'static str,
     pub columns: Vec<(&'static str, Column<'a>)>,
@@ -38,13 +58,16 @@ impl Rows<'_> {
         if self.count == 0 {
             return Ok(());
         }
+        let columns = self.filled();
+        let head = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let head = format!("INTO {} ({head})", self.table);
         match conn {
-            Conn::Postgres(c) => Together(self).execute(c).map(drop),
+            Conn::Postgres(c) => Together { head, columns: &columns }.execute(c).map(drop),
             Conn::Sqlite(c) => {
                 let mut from = 0;
                 for size in SIZES {
                     while self.count - from >= size {
-                        Several { rows: self, from, size }.execute(c)?;
+                        Several { head: &head, columns: &columns, from, size }.execute(c)?;
                         from += size;
                     }
                 }
@@ -53,13 +76,19 @@ impl Rows<'_> {
         }
     }
 
-    fn names(&self) -> String {
-        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    /// The columns in which anything stands.
+    fn filled(&self) -> Vec<&(&'static str, Column<'_>)> {
+        self.columns.iter().filter(|(_, column)| !column.is_empty()).collect()
     }
 }
 
+type Columns<'a> = [&'a (&'static str, Column<'a>)];
+
 /// `INSERT INTO t (a, b) SELECT u.a, $2 FROM unnest($1) AS u (a)`
-struct Together<'a>(&'a Rows<'a>);
+struct Together<'a> {
+    head: String,
+    columns: &'a Columns<'a>,
+}
 
 impl QueryId for Together<'_> {
     type QueryId = ();
@@ -69,8 +98,10 @@ impl RunQueryDsl<PgConnection> for Together<'_> {}
 
 impl QueryFragment<Pg> for Together<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(&format!("INSERT INTO {} ({}) SELECT ", self.0.table, self.0.names()));
-        for (index, (name, column)) in self.0.columns.iter().enumerate() {
+        out.push_sql("INSERT ");
+        out.push_sql(&self.head);
+        out.push_sql(" SELECT ");
+        for (index, (name, column)) in self.columns.iter().enumerate() {
             if index > 0 {
                 out.push_sql(", ");
             }
@@ -92,10 +123,7 @@ impl QueryFragment<Pg> for Together<'_> {
         }
         out.push_sql(" FROM unnest(");
         let mut names = Vec::new();
-        for (name, column) in &self.0.columns {
-            if matches!(column, Column::EachWhole(_) | Column::EachText(_) | Column::EachTime(_)) {
-                continue;
-            }
+        for (name, column) in self.columns.iter().filter(|(_, column)| !column.is_shared()) {
             if !names.is_empty() {
                 out.push_sql(", ");
             }
@@ -118,9 +146,10 @@ impl QueryFragment<Pg> for Together<'_> {
 /// How many rows a statement of SQLite takes: as many as fit, the largest first.
 const SIZES: [usize; 4] = [256, 32, 4, 1];
 
-/// `INSERT OR FAIL INTO t (a, b) VALUES (?, ?), (?, ?)`
+/// `INSERT OR FAIL INTO t (a, b) VALUES (?, ?), (?, ?1)`, where `b` is the same in all rows.
 struct Several<'a> {
-    rows: &'a Rows<'a>,
+    head: &'a str,
+    columns: &'a Columns<'a>,
     from: usize,
     size: usize,
 }
@@ -135,20 +164,22 @@ impl QueryFragment<Sqlite> for Several<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         // With plain INSERT, SQLite keeps a copy of every page a statement touches, to take this statement alone back: half
         // of the time of all. Here what goes wrong takes the whole transaction back.
-        out.push_sql("INSERT OR FAIL INTO ");
-        out.push_sql(self.rows.table);
-        for (index, (name, _)) in self.rows.columns.iter().enumerate() {
-            out.push_sql(if index == 0 { " (" } else { ", " });
-            out.push_sql(name);
-        }
-        out.push_sql(") VALUES ");
+        out.push_sql("INSERT OR FAIL ");
+        out.push_sql(self.head);
+        out.push_sql(" VALUES ");
+        // A `?` is the next number after all so far, and in the first row every column has its own.
+        let first: Vec<String> = (1..=self.columns.len()).map(|number| format!("?{number}")).collect();
         for at in self.from..self.from + self.size {
-            for (index, (_, column)) in self.rows.columns.iter().enumerate() {
+            for (index, (_, column)) in self.columns.iter().enumerate() {
                 out.push_sql(match (index, at == self.from) {
                     (0, true) => "(",
                     (0, false) => "), (",
                     _ => ", ",
                 });
+                if column.is_shared() && at > self.from {
+                    out.push_sql(&first[index]);
+                    continue;
+                }
                 match column {
                     Column::Whole(values) => out.push_bind_param::<BigInt, _>(&values[at])?,
                     Column::MaybeWhole(values) => out.push_bind_param::<Nullable<BigInt>, _>(&values[at])?,

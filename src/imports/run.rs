@@ -22,9 +22,13 @@ use diesel::result::Error as DieselError;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 /// No more than this many bytes of lines are kept in memory to be written.
 const WEIGHT: usize = 8 << 20;
+
+/// How long a transaction that goes on anyway waits for more lines: they are read faster than they are written.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug)]
@@ -243,10 +247,12 @@ impl Waiting {
         Ok(())
     }
 
-    /// Whether there are so many to write by now: nobody waits for a file to be read while others wait for a lock.
+    /// Whether there are so many to write by now, or in a moment: nobody waits for long for a file to be read while others
+    /// wait for a lock.
     fn has(&mut self, size: usize) -> bool {
+        let late = Instant::now() + MOMENT;
         while self.entries.len() < self.written + size && self.weight < WEIGHT {
-            match self.chunks.try_recv() {
+            match self.chunks.recv_timeout(late.saturating_duration_since(Instant::now())) {
                 Ok(Ok(chunk)) => self.take(chunk),
                 // What cannot be read is told when everything before it is kept.
                 Ok(Err(_)) | Err(_) => return false,

@@ -187,6 +187,11 @@ fn rows_of_customers(ids: &[i64], new: &[&State], hand: &Hand, conn: &mut Conn) 
     let language = text(|draft| &draft.language);
     let (names, emails) = (folded(&name), folded(&email));
     let (external_ids, cities, languages) = (folded(&external_id), folded(&city), folded(&language));
+    let times = || new.iter().map(|state| state.draft.created_at.unwrap_or(hand.at));
+    let created = match times().all(|at| at == hand.at) {
+        true => Column::EachTime(hand.at),
+        false => Column::Time(times().collect()),
+    };
     let columns = vec![
         ("id", Column::Whole(ids.to_vec())),
         ("name_folded", read(&names)),
@@ -201,7 +206,7 @@ fn rows_of_customers(ids: &[i64], new: &[&State], hand: &Hand, conn: &mut Conn) 
         ("city", Column::MaybeText(city)),
         ("language_folded", read(&languages)),
         ("language", Column::MaybeText(language)),
-        ("created_at", Column::Time(new.iter().map(|state| state.draft.created_at.unwrap_or(hand.at)).collect())),
+        ("created_at", created),
         ("updated_at", Column::EachTime(hand.at)),
         ("last_seen_at", Column::MaybeTime(new.iter().map(|state| state.draft.last_seen_at).collect())),
     ];
