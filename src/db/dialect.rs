@@ -178,7 +178,7 @@ pub fn others_wrote(conn: &mut Conn) -> QueryResult<i64> {
 pub fn write_much(much: bool, conn: &mut Conn) -> QueryResult<()> {
     match (conn, much) {
         (Conn::Sqlite(c), true) => {
-            c.batch_execute("PRAGMA cache_size=-98304; PRAGMA wal_autocheckpoint=20000; PRAGMA synchronous=NORMAL")
+            c.batch_execute("PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=20000; PRAGMA synchronous=NORMAL")
         }
         (Conn::Sqlite(c), false) => {
             c.batch_execute("PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000; PRAGMA synchronous=FULL")

@@ -43,7 +43,7 @@ pub struct Tagging {
 }
 
 /// A line that makes sense by itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wish {
     pub given: Vec<Given>,
     pub tags: Tagging,

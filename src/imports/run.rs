@@ -25,7 +25,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// No more than this many bytes of lines are kept in memory to be written.
-const WEIGHT: usize = 8 << 20;
+const WEIGHT: usize = 4 << 20;
 
 /// How long a transaction that goes on anyway waits for more lines: they are read faster than they are written.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -157,7 +157,7 @@ fn run(
     let understanding = Understanding { plan, readings: readings(plan, &fields), here: &here, corrected };
     let settled: i64 = imports::table.find(import.id).select(imports::lines).first(conn)?;
     let read = std::thread::scope(|scope| {
-        let waiting = Waiting::new(source::begin(scope, reader, settled, &understanding));
+        let waiting = Waiting::new(source::begin(scope, reader, settled, &understanding), &understanding);
         let mut carrier = Carrier { import, holder, ground, waiting, grown: GROWN, progress };
         match jobs::carry(&mut carrier, db, conn)? {
             End::Over => Ok(carrier.waiting.read.lines),
@@ -211,8 +211,9 @@ pub fn land(
 }
 
 /// Lines that were read and are not kept yet.
-struct Waiting {
+struct Waiting<'a> {
     chunks: Receiver<Result<Chunk, Unreadable>>,
+    understanding: &'a Understanding<'a>,
     entries: VecDeque<Entry>,
     weight: usize,
     /// How many of them are written in the transaction that is going on.
@@ -222,10 +223,10 @@ struct Waiting {
     ended: bool,
 }
 
-impl Waiting {
-    fn new(chunks: Receiver<Result<Chunk, Unreadable>>) -> Waiting {
+impl<'a> Waiting<'a> {
+    fn new(chunks: Receiver<Result<Chunk, Unreadable>>, understanding: &'a Understanding<'a>) -> Waiting<'a> {
         let read = Progress { lines: 0, bytes: 0 };
-        Waiting { chunks, entries: VecDeque::new(), weight: 0, written: 0, read, ended: false }
+        Waiting { chunks, understanding, entries: VecDeque::new(), weight: 0, written: 0, read, ended: false }
     }
 
     fn take(&mut self, chunk: Chunk) {
@@ -235,9 +236,12 @@ impl Waiting {
         self.read = Progress { lines: records, bytes };
     }
 
-    /// Waits for so many to write, unless the file ends before.
+    /// Waits for so many to write, unless the file ends before. What was written before and is not kept is to be written
+    /// again.
     fn fill(&mut self, size: usize) -> Result<(), Unreadable> {
-        self.written = 0;
+        for entry in self.entries.iter_mut().take(std::mem::take(&mut self.written)) {
+            self.understanding.again(entry);
+        }
         while !self.ended && self.entries.len() < size && self.weight < WEIGHT {
             match self.chunks.recv() {
                 Ok(chunk) => self.take(chunk?),
@@ -261,6 +265,15 @@ impl Waiting {
         self.entries.len() >= self.written + size
     }
 
+    /// The next ones up to here are written. Until that is kept, their cells are all that is remembered of them: what they
+    /// mean takes ten times as much memory.
+    fn wrote(&mut self, until: usize) {
+        for entry in self.entries.range_mut(self.written..until) {
+            entry.forget();
+        }
+        self.written = until;
+    }
+
     fn drain(&mut self) {
         for entry in self.entries.drain(..std::mem::take(&mut self.written)) {
             self.weight = self.weight.saturating_sub(entry.cells.weight());
@@ -272,7 +285,7 @@ struct Carrier<'a, 'p> {
     import: &'a Import,
     holder: &'a str,
     ground: Ground<'a>,
-    waiting: Waiting,
+    waiting: Waiting<'a>,
     /// When so many lines were read, the tables are measured anew.
     grown: i64,
     progress: &'p mut dyn FnMut(Progress),
@@ -297,7 +310,7 @@ impl Steps for Carrier<'_, '_> {
         let entries = &self.waiting.entries.make_contiguous()[from..until];
         let settled = land(entries, &self.ground, None, conn)?;
         self.tell(&settled, conn)?;
-        self.waiting.written = until;
+        self.waiting.wrote(until);
         Ok(if self.waiting.has(size) { Step::More } else { Step::Pause })
     }
 

@@ -25,6 +25,15 @@ pub struct Entry {
     pub meant: Result<Wish, Settled>,
 }
 
+impl Entry {
+    /// Lets go of what the line wants, which its cells can tell [again](Understanding::again).
+    pub fn forget(&mut self) {
+        if let Ok(wish) = &mut self.meant {
+            *wish = Wish::default();
+        }
+    }
+}
+
 /// Some lines, in the order of the file.
 pub struct Chunk {
     pub entries: Vec<Entry>,
@@ -44,6 +53,18 @@ pub struct Understanding<'a> {
 }
 
 impl Understanding<'_> {
+    /// What a line wants, if it was [forgotten](Entry::forget).
+    pub fn again(&self, entry: &mut Entry) {
+        if entry.meant.is_ok() {
+            entry.meant = self.meant(entry.number, &entry.cells);
+        }
+    }
+
+    fn meant(&self, number: i64, cells: &Cells) -> Result<Wish, Settled> {
+        understand(cells, self.plan, &self.readings, self.here)
+            .map_err(|faults| rejected(number, cells, &faults, self.plan))
+    }
+
     pub fn of(&self, line: Line) -> Entry {
         let number = line.number;
         let content = match self.corrected.get(&number) {
@@ -52,8 +73,7 @@ impl Understanding<'_> {
         };
         match content {
             Content::Record(cells) => {
-                let meant = understand(&cells, self.plan, &self.readings, self.here);
-                let meant = meant.map_err(|faults| rejected(number, &cells, &faults, self.plan));
+                let meant = self.meant(number, &cells);
                 Entry { number, cells, meant }
             }
             Content::Broken(cells, reason) => {

@@ -1,0 +1,13 @@
+DROP TRIGGER log_customers_insert_replace;
+CREATE TRIGGER log_customers_insert_replace BEFORE INSERT ON customers BEGIN
+    INSERT INTO changes (source, key, customer_id)
+    SELECT 1, -1, id FROM customers WHERE email = NEW.email AND id IS NOT NEW.id
+    UNION ALL SELECT 1, -1, id FROM customers WHERE phone = NEW.phone AND id IS NOT NEW.id
+    UNION ALL SELECT 1, -1, id FROM customers WHERE external_id = NEW.external_id AND id IS NOT NEW.id;
+END;
+DROP TRIGGER log_purchases_insert_replace;
+CREATE TRIGGER log_purchases_insert_replace BEFORE INSERT ON purchases BEGIN
+    INSERT INTO changes (source, key, customer_id)
+    SELECT 6, 0, customer_id FROM purchases WHERE external_id = NEW.external_id AND customer_id <> NEW.customer_id
+    UNION ALL SELECT 6, 0, customer_id FROM purchases WHERE id = NEW.id AND customer_id <> NEW.customer_id;
+END;
