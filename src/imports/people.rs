@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How many values one question to the database carries.
 pub const CHUNK: usize = 500;
@@ -108,7 +108,10 @@ impl People {
             let mut values: Vec<&str> = wishes.iter().filter_map(|wish| wish.key(key)).collect();
             values.sort_unstable();
             values.dedup();
-            people.take_in(with(key, &values, conn)?);
+            // Whoever was found by an earlier key, and has this one too, need not be asked for again: there is nobody else.
+            let known: HashSet<&str> = people.all.iter().filter_map(|person| person.now.key(key)).collect();
+            let asked: Vec<&str> = values.iter().copied().filter(|value| !known.contains(value)).collect();
+            people.take_in(with(key, &asked, conn)?);
             named.insert(key, values);
         }
         let ids: Vec<i64> = wishes.iter().filter_map(|wish| wish.id()).collect();

@@ -25,7 +25,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// No more than this many bytes of lines are kept in memory to be written.
-const WEIGHT: usize = 4 << 20;
+const WEIGHT: usize = 8 << 20;
 
 /// How long a transaction that goes on anyway waits for more lines: they are read faster than they are written.
 const MOMENT: Duration = Duration::from_millis(20);

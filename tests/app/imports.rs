@@ -287,3 +287,21 @@ fn a_line_that_names_nobody_makes_nobody() {
         assert!(done.reasons()[0].contains("names nobody"), "{:?}", done.reasons());
     });
 }
+
+/// The database takes offence at the second of two rows, long after the import has begun to write many steps at once: those
+/// before it in its transaction are taken back with it, and written again.
+#[test]
+fn a_line_that_the_database_refuses_takes_no_other_with_it() {
+    const ODD: &str = "CREATE UNIQUE INDEX odd ON customers \
+                       ((CASE WHEN email IN ('n100@odd.example', 'n39000@odd.example') THEN 1 END))";
+    let line = |n: i64| format!("n{n}@odd.example,Name {n},VIP;T{}\n", n % 7);
+    let text = format!("email,name,tags\n{}", (0..40_000).map(line).collect::<String>());
+    for_each_database(|db| {
+        db.write_now::<_, Trouble>(|conn| Ok(diesel::sql_query(ODD).execute(conn).map(drop)?)).unwrap();
+        let done = import_beside_others(Subject::Customers, &db, &text);
+        assert_eq!(done.sums(), [39_999, 0, 0, 0, 1, 0]);
+        assert_eq!(done.reasons(), ["39002 : The database would not take this line."]);
+        let carried = db.read_now::<_, Trouble>(|conn| Ok(taggings::table.count().get_result::<i64>(conn)?)).unwrap();
+        assert_eq!(carried, 2 * 39_999, "each with both of her tags");
+    });
+}
