@@ -3,7 +3,8 @@
 use super::outcome::Outcome;
 use crate::db::Conn;
 use crate::db::schema::import_lines;
-use diesel::dsl::count_star;
+use crate::each;
+use diesel::dsl::count;
 use diesel::prelude::*;
 use std::fmt;
 
@@ -38,23 +39,19 @@ impl Totals {
         *sum += 1;
     }
 
-    /// Counts the outcomes kept for each line.
+    /// Counts the outcomes kept for each line, looking at each once: grouping them would sort all of them in memory.
     pub fn recount(import: i64, conn: &mut Conn) -> QueryResult<Totals> {
-        let counted: Vec<(String, i64)> = import_lines::table
-            .filter(import_lines::import_id.eq(import))
-            .group_by(import_lines::outcome)
-            .select((import_lines::outcome, count_star()))
-            .load(conn)?;
-        let of = |of: Outcome| counted.iter().find(|(outcome, _)| outcome == of.key()).map_or(0, |(_, n)| *n);
-        Ok(Totals {
-            header: 1,
-            blank: of(Outcome::Blank),
-            created: of(Outcome::Created),
-            updated: of(Outcome::Updated),
-            unchanged: of(Outcome::Unchanged),
-            skipped: of(Outcome::Skipped),
-            rejected: of(Outcome::Rejected),
-        })
+        let of = |outcome: Outcome| count(import_lines::line).aggregate_filter(import_lines::outcome.eq(outcome.key()));
+        let counted = import_lines::table.filter(import_lines::import_id.eq(import)).select((
+            of(Outcome::Blank),
+            of(Outcome::Created),
+            of(Outcome::Updated),
+            of(Outcome::Unchanged),
+            of(Outcome::Skipped),
+            of(Outcome::Rejected),
+        ));
+        let (blank, created, updated, unchanged, skipped, rejected) = each!(conn, c => counted.get_result(c))?;
+        Ok(Totals { header: 1, blank, created, updated, unchanged, skipped, rejected })
     }
 }
 
