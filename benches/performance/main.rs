@@ -7,7 +7,6 @@ mod bench;
 mod conditions;
 mod database;
 mod http;
-mod import;
 mod measure;
 mod parts;
 mod reference;

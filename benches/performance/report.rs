@@ -2,7 +2,6 @@
 
 mod words;
 
-use crate::import::{Carried, Import};
 use crate::results::{Cell, Figure, Goal, Part, Results, Unit};
 use crate::soak::Soak;
 use anyhow::Context;
@@ -21,8 +20,15 @@ const GOAL_ROWS: u64 = 1_000_000;
 pub fn write() -> anyhow::Result<()> {
     let all = Results::all()?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PERFORMANCE.md");
-    std::fs::write(&path, document(&all, Soak::kept().as_ref(), Import::kept().as_ref())?)
-        .with_context(|| format!("{}", path.display()))
+    // What other benchmarks measure is told by hand, and stays as it is.
+    let told = std::fs::read_to_string(&path).ok().as_deref().and_then(by_hand).unwrap_or_default();
+    std::fs::write(&path, document(&all, Soak::kept().as_ref(), &told)?).with_context(|| format!("{}", path.display()))
+}
+
+/// The sections of a document that are written by hand: from the imports up to the details.
+fn by_hand(document: &str) -> Option<String> {
+    let (from, to) = (document.find("\n## Imports\n")?, document.find("\n## In detail")?);
+    document.get(from..to).map(str::to_string)
 }
 
 /// Shows the figures of a part to whoever is watching.
@@ -33,7 +39,7 @@ pub fn tell(name: &str, part: &Part) {
     }
 }
 
-fn document(all: &[Results], soak: Option<&Soak>, import: Option<&Import>) -> Result<String, std::fmt::Error> {
+fn document(all: &[Results], soak: Option<&Soak>, told: &str) -> Result<String, std::fmt::Error> {
     let mut out = String::from(INTRODUCTION);
     machine(&mut out, all)?;
     let mut sizes: Vec<u64> = all.iter().map(|results| results.rows).collect();
@@ -47,9 +53,7 @@ fn document(all: &[Results], soak: Option<&Soak>, import: Option<&Import>) -> Re
     if let Some(soak) = soak {
         memory(&mut out, soak)?;
     }
-    if let Some(import) = import {
-        imports(&mut out, import)?;
-    }
+    out.push_str(told);
     for rows in &sizes {
         let here: Vec<&Results> = all.iter().filter(|results| results.rows == *rows).collect();
         details(&mut out, &here)?;
@@ -282,63 +286,4 @@ fn memory(out: &mut String, soak: &Soak) -> std::fmt::Result {
         out,
         &std::iter::once("MB".to_string()).chain(points.iter().map(|(_, mb)| number(mb.round()))).collect::<Vec<_>>(),
     )
-}
-
-/// How quick an import is, beside the raw load of the same file.
-fn imports(out: &mut String, import: &Import) -> std::fmt::Result {
-    writeln!(out, "\n## Imports\n")?;
-    writeln!(
-        out,
-        "`benches/import`, {}: {} lines with an email, a name, a phone, tags and two custom fields, into an empty workspace by \
-         the command line, with the change log and every index; beside it, in the same run, what the database's own tool takes \
-         to put the same file into a table without an index. Memory is the program's own at its highest.\n",
-        import.on,
-        thousands(import.lines as f64),
-    )?;
-    writeln!(
-        out,
-        "| | raw load | first import | lines a second | times the raw load | again, nothing changes | memory |"
-    )?;
-    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|")?;
-    for (name, found, most) in [("SQLite", &import.sqlite, 9.0), ("PostgreSQL", &import.postgres, 32.0)] {
-        let Some(Carried { raw, first, again }) = found else { continue };
-        let times = first.seconds / raw;
-        let missed =
-            if times > most { format!("**{}, goal {most}**", number(times.round())) } else { number(times.round()) };
-        writeln!(
-            out,
-            "| {name} | {} s | {} s | {} | {missed} | {} s | {} MB |",
-            number(*raw),
-            number(first.seconds),
-            thousands((first.lines as f64 / first.seconds).round()),
-            number(again.seconds),
-            number(first.memory.max(again.memory)),
-        )?;
-    }
-    for (what, read) in &import.large {
-        writeln!(
-            out,
-            "\nA file of {} GB, {what}: {} lines in {} s with {} MB.",
-            number((read.bytes as f64 / 1e8).round() / 10.0),
-            thousands(read.lines as f64),
-            number(read.seconds),
-            number(read.memory),
-        )?;
-    }
-    if let Some(pages) = &import.pages {
-        writeln!(
-            out,
-            "\nPages of a server on SQLite while it imports the file into a workspace that has half of the people already: p95 \
-             {} ms with nothing beside it, {} ms while it is tried out ({} s), {} ms while it runs ({} s); slowest {}, {} and {} ms.",
-            number(pages.quiet.p95),
-            number(pages.tried.p95),
-            number(pages.tried_seconds),
-            number(pages.run.p95),
-            number(pages.run_seconds),
-            number(pages.quiet.slowest),
-            number(pages.tried.slowest),
-            number(pages.run.slowest),
-        )?;
-    }
-    Ok(())
 }

@@ -159,11 +159,9 @@ impl Results {
         let mut found: Vec<Results> = Vec::new();
         for entry in std::fs::read_dir(folder()).context("there are no results yet")? {
             let path = entry?.path();
-            // Those have a shape of their own.
-            if path.file_stem().is_some_and(|name| name == "soak" || name == "import") {
-                continue;
-            }
-            if path.extension().is_some_and(|ext| ext == "json") {
+            // Other benchmarks keep theirs here too, in shapes of their own.
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".json") && ["sqlite-", "postgres-"].iter().any(|database| name.starts_with(database)) {
                 let text = std::fs::read_to_string(&path)?;
                 found.push(serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?);
             }

@@ -224,7 +224,9 @@ fn a_reply_to_a_mail_comes_back_to_its_conversation() {
         post(&agent, &server, &format!("/inbox/{id}/messages"), &[("body", "Of course.")]);
         let sent = until("the mail goes out", || {
             let files = std::fs::read_dir(server.outbox().join("answers")).ok()?;
-            std::fs::read_to_string(files.flatten().next()?.path()).ok()
+            let letter =
+                files.flatten().map(|file| file.path()).find(|path| path.extension().is_some_and(|is| is == "eml"));
+            std::fs::read_to_string(letter?).ok()
         });
         assert!(sent.contains("Subject: Re: Return") && sent.contains("In-Reply-To: <one@mail.example>"), "{sent}");
         let ours = sent.lines().find_map(|line| line.strip_prefix("Message-ID: ")).expect("an id").to_string();

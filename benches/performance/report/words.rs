@@ -2,7 +2,8 @@
 
 pub const INTRODUCTION: &str = "# How quick it is
 
-<!-- Written by benches/run from benches/results; what limits each figure is told in benches/performance/report/words.rs. -->
+<!-- Written by benches/run from benches/results; what limits each figure is told in benches/performance/report/words.rs.
+     Imports, Campaigns and The inbox have benchmarks of their own and are told by hand: benches/run keeps them. -->
 
 Each figure is measured over HTTP against `muster serve`, a release build, and beside what it is compared with, in the
 same run on the same data. Shared hardware is noisy: expect a third more or less; what is compared shares the noise.
@@ -12,6 +13,10 @@ same run on the same data. Shared hardware is noisy: expect a third more or less
     benches/run                                  # a million customers, SQLite and PostgreSQL
     benches/run --rows 10000000 --only sqlite    # ten million
     benches/soak                                 # ten minutes of readers and writers
+    benches/import                               # imports, beside the raw load of the same file
+    benches/floor                                # what the databases ask for by themselves
+    benches/campaign                             # campaigns
+    cargo run --release --example inbox          # the inbox
 
 The first run makes up the customers (`tests/data/gen_data.py`) and imports them; later runs begin at once. `--part NAME`
 measures one part again. PostgreSQL is a server of its own with shared_buffers=2GB, work_mem=64MB, random_page_cost=1.1,
