@@ -146,7 +146,7 @@ impl QueryFragment<Pg> for Together<'_> {
 /// How many rows a statement of SQLite takes: as many as fit, the largest first.
 const SIZES: [usize; 4] = [256, 32, 4, 1];
 
-/// `INSERT OR FAIL INTO t (a, b) VALUES (?, ?), (?, ?1)`, where `b` is the same in all rows.
+/// `INSERT OR FAIL INTO t (a, b) VALUES (?, ?), (?, ?2)`, where `b` is the same in all rows.
 struct Several<'a> {
     head: &'a str,
     columns: &'a Columns<'a>,

@@ -266,7 +266,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// The next ones up to here are written. Until that is kept, their cells are all that is remembered of them: what they
-    /// mean takes ten times as much memory.
+    /// mean takes much more memory.
     fn wrote(&mut self, until: usize) {
         for entry in self.entries.range_mut(self.written..until) {
             entry.forget();
